@@ -10,6 +10,29 @@ from uuid import UUID
 from circletake.domain.pictures import ModelCard
 from circletake.domain.tenants import TenantStorage
 
+# --- the tenant's own session ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCredentials:
+    """Temporary AWS credentials that reach one tenant only."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: datetime
+
+
+class TenantSessions(Protocol):
+    """STS sessions, one per tenant, kept until shortly before they expire."""
+
+    async def credentials(self, tenant: TenantStorage) -> SessionCredentials: ...
+
+    def forget(self, tenant: TenantStorage, credentials: SessionCredentials) -> None:
+        """Drop credentials that were refused (the S3 or STS server restarted): the next call assumes again."""
+        ...
+
+
 # --- models ---------------------------------------------------------------------------------------------------
 
 
@@ -269,9 +292,24 @@ class WebhookUnreachable(Exception):
     """No answer: DNS, connect, TLS, timeout. The message is safe to show to the endpoint's owner."""
 
 
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """`whsec_` + base64 signs v1 (HMAC-SHA-256); `whsk_` + base64 signs v1a (ed25519). Two live ones rotate."""
+
+    value: str = field(repr=False)
+
+
 class WebhookSender(Protocol):
+    """Signs as Standard Webhooks says, from the exact bytes sent, and posts. Follows no redirect."""
+
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_seconds: float
+        self,
+        url: str,
+        *,
+        message_id: str,
+        body: bytes,
+        secrets: Sequence[SigningSecret],
+        timeout_seconds: float = 20.0,
     ) -> WebhookReply: ...
 
 
