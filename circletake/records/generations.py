@@ -1,0 +1,146 @@
+"""Generations, their takes, what people did with them, and every call to a model."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, Numeric, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from circletake.records.base import TenantRecord, belongs_to, tenant_key
+
+
+class Generation(TenantRecord):
+    """One request for takes. Prompt, negative prompt and client metadata are sealed content.
+
+    `state` repeats what the takes say (it is derived under the row's lock) so that lists can filter on it.
+    """
+
+    __tablename__ = "generations"
+    __table_args__ = (
+        tenant_key(),
+        belongs_to("productions", "production_id"),
+        belongs_to("shots", "shot_id"),
+        Index("ix_generations_list", "tenant_id", "created_at", "id"),
+        Index("ix_generations_shot", "tenant_id", "shot_id", "created_at", "id"),
+    )
+
+    production_id: Mapped[UUID]
+    shot_id: Mapped[UUID | None]
+    kind: Mapped[str] = mapped_column(Text)
+    model_id: Mapped[str] = mapped_column(Text)
+    prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    negative_prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    client_metadata: Mapped[bytes | None] = mapped_column(LargeBinary)
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    controls: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    controls_report: Mapped[list[Any]] = mapped_column(default=list)
+    strict: Mapped[bool] = mapped_column(default=False)
+    deadline_at: Mapped[datetime | None]
+    external_ref: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    requested_by: Mapped[UUID | None]  # the API key
+    event_seq: Mapped[int] = mapped_column(default=0)
+    sheet_media_id: Mapped[UUID | None]
+    ledger_entry_id: Mapped[UUID]
+    finished_at: Mapped[datetime | None]
+
+
+class GenerationInput(TenantRecord):
+    __tablename__ = "generation_inputs"
+    __table_args__ = (
+        tenant_key(),
+        belongs_to("generations", "generation_id"),
+        belongs_to("media_files", "media_id"),
+        UniqueConstraint("tenant_id", "generation_id", "slot"),
+        Index(None, "tenant_id", "media_id"),
+    )
+
+    generation_id: Mapped[UUID]
+    slot: Mapped[str] = mapped_column(Text)
+    media_id: Mapped[UUID]
+
+
+class Take(TenantRecord):
+    __tablename__ = "takes"
+    __table_args__ = (
+        tenant_key(),
+        belongs_to("generations", "generation_id"),
+        belongs_to("media_files", "media_id"),
+        belongs_to("takes", "retry_of"),
+        UniqueConstraint("tenant_id", "generation_id", "number"),
+        CheckConstraint(
+            "state in ('held','queued','running','succeeded','failed','filtered','canceled','expired')",
+            name="state",
+        ),
+        CheckConstraint("billed in ('true','false','unknown')", name="billed"),
+    )
+
+    generation_id: Mapped[UUID]
+    number: Mapped[int]
+    state: Mapped[str] = mapped_column(Text)
+    hold_reason: Mapped[str | None] = mapped_column(Text)
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    seed_used: Mapped[int | None] = mapped_column(BigInteger)  # what the model says it used
+    retry_of: Mapped[UUID | None]
+    billed: Mapped[str | None] = mapped_column(Text)
+    cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
+    estimate_usd: Mapped[Decimal] = mapped_column(Numeric(12, 4))
+    failure_code: Mapped[str | None] = mapped_column(Text)
+    failure_detail: Mapped[str | None] = mapped_column(Text)  # our own words, never the provider's
+    provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
+    media_id: Mapped[UUID | None]
+    changed_fraction: Mapped[float | None]  # of the frame, 0-1, measured on decoded pixels
+    circled: Mapped[bool] = mapped_column(default=False)
+    rejected: Mapped[bool] = mapped_column(default=False)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    ledger_entry_id: Mapped[UUID | None]  # of the entry that records its end
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class TakeAct(TenantRecord):
+    """Somebody circled, uncircled or rejected a take. Append-only; `reason` is sealed."""
+
+    __tablename__ = "take_acts"
+    __table_args__ = (tenant_key(), belongs_to("takes", "take_id"), Index(None, "tenant_id", "take_id"))
+
+    take_id: Mapped[UUID]
+    act: Mapped[str] = mapped_column(Text)
+    reason: Mapped[bytes | None] = mapped_column(LargeBinary)
+    api_key_id: Mapped[UUID | None]
+
+
+class Invocation(TenantRecord):
+    """One call to a model, committed before the call. `body` is sealed; pictures stand in it as object keys.
+
+    A paid call that began and has no answer has `call_started_at` and no `ended_at`.
+    """
+
+    __tablename__ = "invocations"
+    __table_args__ = (
+        tenant_key(),
+        belongs_to("takes", "take_id"),
+        UniqueConstraint("tenant_id", "token"),
+        Index(None, "tenant_id", "take_id"),
+    )
+
+    take_id: Mapped[UUID]
+    step_id: Mapped[UUID]
+    model_id: Mapped[str] = mapped_column(Text)
+    operation: Mapped[str] = mapped_column(Text)  # invoke | start_async
+    token: Mapped[str] = mapped_column(Text)  # clientRequestToken of an asynchronous call, a label otherwise
+    request_hash: Mapped[str] = mapped_column(Text)  # keyed
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    s3_uri: Mapped[str | None] = mapped_column(Text)
+    invocation_arn: Mapped[str | None] = mapped_column(Text)
+    call_started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(
+        Text
+    )  # answered | filtered | unusable | a fault's kind | unknown
+    billed: Mapped[str | None] = mapped_column(Text)
+    request_id: Mapped[str | None] = mapped_column(Text)
+    result_key: Mapped[str | None] = mapped_column(Text)  # the raw result in the bucket
+    result_type: Mapped[str | None] = mapped_column(Text)
