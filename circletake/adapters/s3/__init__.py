@@ -1,0 +1,1 @@
+"""The tenant's bucket, always under that tenant's own session."""
