@@ -191,7 +191,7 @@ def _is_global(ip: IPv4Address | IPv6Address) -> bool:
 
 DEFAULT_PORTS = frozenset({443})
 _LONGEST_URL = 2_048
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+_HOST = re.compile(r"(?!.{255})(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|\[[0-9A-Fa-f:.]{2,45}\]")
 _ENDS_IN_NUMBER = re.compile(
     r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)"
 )  # WHATWG URL: then it is an IPv4 address

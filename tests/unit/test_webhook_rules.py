@@ -176,6 +176,8 @@ def test_ordinary_endpoints_are_accepted(url: str) -> None:
         ("https://api.cluster.local/", "full name"),
         ("https://metadata.google.internal/", "full name"),
         ("https://127.0.0.1%2f.example/", "host"),
+        ("https://hooks..example/", "host"),
+        ("https://" + "a" * 64 + ".example/", "host"),
     ],
 )
 def test_a_refused_endpoint_is_told_why(url: str, hint: str) -> None:
