@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -170,7 +171,7 @@ _KINDS: dict[str, str] = {
 }
 
 
-def storage_fault(error: ClientError | BotoCoreError, what: str) -> StorageFault:
+def storage_fault(error: ClientError | BotoCoreError | Boto3Error, what: str) -> StorageFault:
     """Translate a boto3 error. The message names the operation and the code, never a URL or a body."""
     if isinstance(error, ClientError):
         code = error_code(error)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -56,7 +57,7 @@ class S3ObjectStore:
             )
             return StoredObject(key, len(data), _bare(answer["ETag"]), media_type)
 
-        return await self._call(tenant, f"put {key}", ask)
+        return await self._call(tenant, f"put {_shown(key)}", ask)
 
     async def put_file(self, tenant: TenantStorage, key: str, path: Path, media_type: str) -> StoredObject:
         """Upload a file; past 64 MiB in parts. The ETag is then S3's digest of digests, not the file's MD5."""
@@ -68,10 +69,11 @@ class S3ObjectStore:
                 with path.open("rb") as body:
                     answer = s3.put_object(Bucket=tenant.bucket, Key=key, Body=body, **extra)
                 return StoredObject(key, size, _bare(answer["ETag"]), media_type)
-            s3.upload_file(str(path), tenant.bucket, key, ExtraArgs=extra, Config=_TRANSFER)
+            with path.open("rb") as body:  # upload_file would hide S3's error code in a sentence
+                s3.upload_fileobj(body, tenant.bucket, key, ExtraArgs=extra, Config=_TRANSFER)
             return _head(s3, tenant.bucket, key)
 
-        return await self._call(tenant, f"put {key}", ask)
+        return await self._call(tenant, f"put {_shown(key)}", ask)
 
     async def get(self, tenant: TenantStorage, key: str, *, max_bytes: int | None = None) -> bytes:
         """Return the bytes; more than `max_bytes` is StorageFault `changed`: not the object that was expected."""
@@ -80,10 +82,10 @@ class S3ObjectStore:
             answer = s3.get_object(Bucket=tenant.bucket, Key=key)
             with answer["Body"] as body:
                 if max_bytes is not None and answer["ContentLength"] > max_bytes:
-                    raise StorageFault("changed", f"get {key}: more than {max_bytes} bytes")
+                    raise StorageFault("changed", f"get {_shown(key)}: more than {max_bytes} bytes")
                 return body.read()
 
-        return await self._call(tenant, f"get {key}", ask)
+        return await self._call(tenant, f"get {_shown(key)}", ask)
 
     async def get_file(self, tenant: TenantStorage, key: str, path: Path) -> int:
         """Stream to `path`, which appears only when it is whole; return its size in bytes."""
@@ -92,15 +94,15 @@ class S3ObjectStore:
             s3.download_file(tenant.bucket, key, str(path), Config=_TRANSFER)
             return path.stat().st_size
 
-        return await self._call(tenant, f"get {key}", ask)
+        return await self._call(tenant, f"get {_shown(key)}", ask)
 
     async def head(self, tenant: TenantStorage, key: str) -> StoredObject:
-        return await self._call(tenant, f"head {key}", lambda s3: _head(s3, tenant.bucket, key))
+        return await self._call(tenant, f"head {_shown(key)}", lambda s3: _head(s3, tenant.bucket, key))
 
     async def copy(
         self, tenant: TenantStorage, source: str, target: str, *, source_etag: str
     ) -> StoredObject:
-        what = f"copy {source} to {target}"
+        what = f"copy {_shown(source)} to {_shown(target)}"
         etag = f'"{_bare(source_etag)}"'
 
         def ask(s3: "S3Client") -> StoredObject:
@@ -125,7 +127,7 @@ class S3ObjectStore:
     async def delete(self, tenant: TenantStorage, keys: Sequence[str]) -> None:
         for key in keys:
             await self._call(
-                tenant, f"delete {key}", partial(versions.delete_all, bucket=tenant.bucket, key=key)
+                tenant, f"delete {_shown(key)}", partial(versions.delete_all, bucket=tenant.bucket, key=key)
             )
 
     async def list(self, tenant: TenantStorage, prefix: str) -> Sequence[StoredObject]:
@@ -139,7 +141,7 @@ class S3ObjectStore:
                 for each in page.get("Contents", [])
             ]
 
-        return await self._call(tenant, f"list {prefix}", ask)
+        return await self._call(tenant, f"list {_shown(prefix)}", ask)
 
     # --- grants ------------------------------------------------------------------------------------------------
 
@@ -176,12 +178,11 @@ class S3ObjectStore:
         life = min(seconds, _GRANT_SECONDS, left)
         if life < 1:
             raise StorageFault("unavailable", "no time left in the tenant's session for a grant")
-        sign = partial(
-            self._client(tenant, credentials, "grants").generate_presigned_url,
-            operation,
-            Params=wanted,
-            ExpiresIn=life,
-        )
+
+        def sign() -> str:
+            client = self._client(tenant, credentials, "grants")
+            return client.generate_presigned_url(operation, Params=wanted, ExpiresIn=life)
+
         try:
             return await self._clients.run(sign)
         except BotoCoreError as error:
@@ -195,7 +196,7 @@ class S3ObjectStore:
                 Bucket=tenant.bucket, Key=key, ContentType=media_type, **_encrypted_with(tenant)
             )["UploadId"]
 
-        return await self._call(tenant, f"start upload of {key}", ask)
+        return await self._call(tenant, f"start upload of {_shown(key)}", ask)
 
     async def list_parts(self, tenant: TenantStorage, key: str, upload_id: str) -> Sequence[Part]:
         """Return what has arrived, by part number: an upload that broke off goes on after these."""
@@ -208,7 +209,7 @@ class S3ObjectStore:
                 for each in page.get("Parts", [])
             ]
 
-        return await self._call(tenant, f"list parts of {key}", ask)
+        return await self._call(tenant, f"list parts of {_shown(key)}", ask)
 
     async def finish_multipart(
         self, tenant: TenantStorage, key: str, upload_id: str, parts: Sequence[Part]
@@ -229,7 +230,7 @@ class S3ObjectStore:
             )
             return _head(s3, tenant.bucket, key)
 
-        return await self._call(tenant, f"finish upload of {key}", ask)
+        return await self._call(tenant, f"finish upload of {_shown(key)}", ask)
 
     async def abort_multipart(self, tenant: TenantStorage, key: str, upload_id: str) -> None:
         """Drop the parts; an upload that is no more is not an error."""
@@ -238,7 +239,7 @@ class S3ObjectStore:
             s3.abort_multipart_upload(Bucket=tenant.bucket, Key=key, UploadId=upload_id)
 
         try:
-            await self._call(tenant, f"abort upload of {key}", ask)
+            await self._call(tenant, f"abort upload of {_shown(key)}", ask)
         except StorageFault as fault:
             if fault.kind != "no_upload":
                 raise
@@ -251,7 +252,7 @@ class S3ObjectStore:
 
         try:
             return await under_session(self._sessions, tenant, once)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, Boto3Error) as error:
             raise storage_fault(error, what) from error
 
     def _client(
@@ -284,12 +285,17 @@ def content_disposition(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
+def _shown(key: str) -> str:
+    """Return the part of a key that is ids; what follows may be a partner's own file name, which no log carries."""
+    return "/".join(key.split("/")[:4])
+
+
 def _bare(etag: str) -> str:
     return etag.strip('"')
 
 
 def _encrypted_with(tenant: TenantStorage) -> dict[str, Any]:
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": tenant.kms_key_arn, "BucketKeyEnabled": True}
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": tenant.kms_key_arn}
 
 
 def _sealed_with(tenant: TenantStorage) -> dict[str, Any]:

@@ -113,6 +113,12 @@ def trust_policy(principal_arn: str, tenant_id: UUID) -> dict[str, Any]:
     )
 
 
+def _who_acts_as(role_arns: Sequence[str]) -> list[str]:
+    """Return what `aws:PrincipalArn` may be in a session of these roles: the role on AWS, on other servers the session."""
+    sessions = [f"{arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/*" for arn in role_arns]
+    return [*role_arns, *sessions]
+
+
 def key_policy(*, partition: str, account_id: str, role_arns: Sequence[str]) -> dict[str, Any]:
     """The account administers the key; only the tenant's two roles may use it.
 
@@ -135,7 +141,7 @@ def key_policy(*, partition: str, account_id: str, role_arns: Sequence[str]) -> 
                 "Principal": account,
                 "Action": [*_KEY_USE, "kms:DescribeKey"],
                 "Resource": "*",
-                "Condition": {"ArnEquals": {"aws:PrincipalArn": list(role_arns)}},
+                "Condition": {"ArnLike": {"aws:PrincipalArn": _who_acts_as(role_arns)}},
             },
         ]
     )
@@ -164,7 +170,7 @@ def bucket_policy(
                 "s3:RestoreObject",
             ],
             "Resource": f"{place}/*",
-            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": list(role_arns)}},
+            "Condition": {"ArnNotLike": {"aws:PrincipalArn": _who_acts_as(role_arns)}},
         },
         {
             # a write that names no key gets the bucket's default, which is the tenant's
