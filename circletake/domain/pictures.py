@@ -17,6 +17,7 @@ class Picture:
     media_type: str  # image/png image/jpeg image/webp image/tiff
     width: int
     height: int
+    scale: float = 1.0  # pixels of this copy per pixel of the picture it was made from
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The form of a catalogue file. Unknown keys, floats for money and contradictions are refused."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+
+from circletake.dialects.registry import DIALECTS
+from circletake.domain.controls import CONTROLS
+from circletake.domain.kinds import InputSlot, Kind
+
+ENDED_DIALECT = "ended"
+
+
+def _as_written(value: Any) -> Any:
+    """Refuse a float: by the time we see it, it is no longer the number that was written."""
+    if not isinstance(value, str):
+        raise ValueError('write money in quotes, as "0.08"')  # noqa: TRY004 - pydantic reports ValueErrors
+    return value
+
+
+Money = Annotated[Decimal, BeforeValidator(_as_written), Field(ge=0, max_digits=12, decimal_places=6)]
+Text = Annotated[str, Field(min_length=1)]
+MediaType = Literal["image/png", "image/jpeg", "image/webp"]
+DigitalSourceType = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PriceEntry(_Strict):
+    unit: Literal["image", "second"]
+    usd: Money
+    by_resolution: dict[str, Money] = {}
+    as_of: date
+    source: Text
+    confirmed: bool
+
+
+class InputLimits(_Strict):
+    min_side: PositiveInt
+    max_side: PositiveInt | None = None
+    min_pixels: PositiveInt | None = None
+    max_pixels: PositiveInt | None = None
+    max_ratio: Annotated[float, Field(ge=1)] | None = None
+    max_bytes: PositiveInt
+    media_types: Annotated[tuple[MediaType, ...], Field(min_length=1)]
+
+
+class ControlLimits(_Strict):
+    values: tuple[str | int, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+    default: str | bool | int | float | None = None
+    nearest: bool | None = None
+
+    @model_validator(mode="after")
+    def _default_is_offered(self) -> Self:
+        if self.default is None:
+            return self
+        if self.values is not None and self.default not in self.values:
+            raise ValueError("the default is not among the values")
+        number = isinstance(self.default, int | float)
+        if number and self.min is not None and self.default < self.min:  # type: ignore[operator]
+            raise ValueError("the default is below the minimum")
+        if number and self.max is not None and self.default > self.max:  # type: ignore[operator]
+            raise ValueError("the default is above the maximum")
+        return self
+
+
+class Limits(_Strict):
+    prompt_max_chars: PositiveInt | None = None
+    negative_prompt_max_chars: PositiveInt | None = None
+    request_max_bytes: PositiveInt | None = None
+    inputs: dict[InputSlot, InputLimits] = {}
+    controls: dict[str, ControlLimits] = {}
+
+
+class Terms(_Strict):
+    url: Text
+    captured_on: date | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    training_on_inputs: Text
+    shared_with_provider: Text
+    indemnity: Text
+    source: Text
+
+
+class ModelEntry(_Strict):
+    id: Text
+    name: Text
+    provider: Text
+    dialect: Text
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
+    mode: Literal["sync", "async"]
+    regions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    lifecycle: Literal["active", "legacy", "eol"]
+    eol_on: date | None = None
+    successor: str | None = None
+    price: PriceEntry
+    controls: tuple[str, ...]
+    seed: Literal["honoured", "unsupported"]
+    limits: Limits
+    on_unknown: Literal["retry", "hold"]
+    max_running: Annotated[int, Field(ge=0)]
+    timeout_seconds: PositiveInt
+    digital_source_type: DigitalSourceType
+    terms: Terms
+    unconfirmed: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _life_and_language_agree(self) -> Self:
+        if self.lifecycle == "eol":
+            if self.eol_on is None:
+                raise ValueError("a model that ended needs eol_on")
+            return self
+        if self.dialect not in DIALECTS:
+            raise ValueError(
+                f"there is no dialect {self.dialect!r}; there are: {', '.join(sorted(DIALECTS))}"
+            )
+        if self.max_running < 1:
+            raise ValueError("a live model needs max_running of 1 or more")
+        return self
+
+    @model_validator(mode="after")
+    def _controls_are_known(self) -> Self:
+        for name in (*self.controls, *self.limits.controls):
+            if name not in CONTROLS:
+                raise ValueError(f"the API has no control {name!r}")
+            if name not in self.controls:
+                raise ValueError(f"limits name the control {name!r}, which is not among the model's controls")
+        return self
+
+    @model_validator(mode="after")
+    def _every_length_sold_has_a_price(self) -> Self:
+        if self.lifecycle == "eol" or self.price.unit == "image":
+            return self
+        if "duration_seconds" not in self.limits.controls:
+            raise ValueError("a price per second needs limits for duration_seconds")
+        resolution = self.limits.controls.get("resolution")
+        for value in (resolution.values if resolution else None) or ():
+            if value not in self.price.by_resolution:
+                raise ValueError(f"there is no price for {value}")
+        return self
+
+
+class CatalogueFile(_Strict):
+    version: Literal[1]
+    defaults: dict[Kind, Text] = {}
+    models: tuple[ModelEntry, ...] = ()
