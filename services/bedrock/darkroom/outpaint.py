@@ -1,0 +1,95 @@
+"""Extend a picture's frame: what lies at its edges is continued outwards."""
+
+import cv2
+import numpy as np
+
+from services.bedrock.darkroom.arrays import Floats, Picture
+from services.bedrock.darkroom.completion import Hints, complete
+from services.bedrock.darkroom.palette import tint, wished_tint
+
+_GROWTH = 0.75
+_GUESS_AREA = 300_000
+_TARGETS = 34_000
+_SEAM = 6
+
+
+def outpaint(
+    image: Picture, left: int, right: int, up: int, down: int, prompt: str, creativity: float, seed: int
+) -> Picture:
+    """Extend by the given pixels per side; the original area is returned unchanged.
+
+    `creativity` (0.1-1) is how far the extension leaves a mirroring of the border. The prompt can only tint what is
+    added (time of day, weather, named colours): nothing new is imagined. Wide extensions grow in rings, each from
+    all that is there already.
+    """
+    creativity = float(np.clip(creativity, 0.0, 1.0))
+    wanted = np.array([up, down, left, right])
+    done = np.zeros(4, int)
+    picture, ring = image, 0
+    while (done < wanted).any():
+        height, width = picture.shape[:2]
+        reach = np.array([height, height, width, width]) * _GROWTH
+        step = np.minimum(wanted - done, np.maximum(reach, 16).astype(int))
+        picture = _ring(picture, step, creativity, seed * 1009 + ring)
+        done += step
+        ring += 1
+    return _tinted(picture, image, up, left, prompt)
+
+
+def _ring(picture: Picture, step: np.ndarray, creativity: float, seed: int) -> Picture:
+    up, down, left, right = (int(s) for s in step)
+    height, width = picture.shape[:2]
+    canvas = cv2.copyMakeBorder(picture, up, down, left, right, cv2.BORDER_REPLICATE)
+    hole = np.full(canvas.shape[:2], 255, np.uint8)
+    hole[up : up + height, left : left + width] = 0
+    scale = min(1.0, (_GUESS_AREA / hole.size) ** 0.5)
+    shape = (max(8, round(hole.shape[0] * scale)), max(8, round(hole.shape[1] * scale)))
+    rng = np.random.default_rng(seed)
+    drift = 0.25 * creativity
+    y = _folded(shape, 0, (up, height, down), 0.3 + 0.4 * (1 - creativity), drift, rng)
+    x = _folded(shape, 1, (left, width, right), 0.35 + 0.4 * (1 - creativity), drift, rng)
+    guess = cv2.remap(picture, x, y, cv2.INTER_AREA if scale == 1 else cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
+    guess = cv2.GaussianBlur(guess, (0, 0), 0.5 + 3 * creativity)
+    # Heights are kept more firmly than sides: that is what carries a horizon on.
+    weight_y, weight_x = 0.55 - 0.3 * creativity, 0.4 * (1 - creativity) + 0.05
+    longest = max(height, width)
+    anchor = np.dstack([(y + up) / longest * weight_y, (x + left) / longest * weight_x]).astype(np.float32)
+    hints = Hints(guess=guess, anchor=anchor, wander=0.1 + 0.9 * creativity, targets=_TARGETS)
+    return complete(canvas, hole, seed, hints)
+
+
+def _folded(
+    shape: tuple[int, int], axis: int, spans: tuple[int, int, int], band: float, drift: float, rng: np.random.Generator
+) -> Floats:
+    """For each pixel of the canvas (at `shape`) the picture coordinate that mirrors it, along one axis.
+
+    Mirroring goes to and fro inside a border band, so that a subject in the middle doesn't come back; `drift`
+    lets the fold wander, smoothly, by that share of the picture.
+    """
+    before, inside, after = spans
+    total = before + inside + after
+    place = (np.arange(shape[axis], dtype=np.float32) + 0.5) * total / shape[axis] - before
+    outside = np.maximum(np.maximum(-place, place - (inside - 1)), 0)
+    outside = outside.reshape((-1, 1) if axis == 0 else (1, -1)).repeat(shape[1 - axis], 1 - axis)
+    place = place.reshape((-1, 1) if axis == 0 else (1, -1)).repeat(shape[1 - axis], 1 - axis)
+    noise = cv2.resize(rng.standard_normal((5, 5)).astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    room = max(2.0, band * inside)
+    travel = outside * (1 + drift * noise)
+    folded = room - np.abs(np.mod(travel, 2 * room) - room)
+    mapped = np.where(place < 0, folded, np.where(place > inside - 1, inside - 1 - folded, place))
+    return np.clip(mapped, 0, inside - 1).astype(np.float32)
+
+
+def _tinted(picture: Picture, image: Picture, up: int, left: int, prompt: str) -> Picture:
+    """Colour what was added as the prompt asks, fading in from the original's edge; the original is put back."""
+    height, width = image.shape[:2]
+    wish = wished_tint(prompt)
+    result = picture
+    if wish is not None:
+        outside = np.full(picture.shape[:2], 255, np.uint8)
+        outside[up : up + height, left : left + width] = 0
+        away = cv2.distanceTransform(outside, cv2.DIST_L2, 3) / (0.25 * max(height, width))
+        result = tint(picture, wish, np.clip(away, 0, 1) * np.float32(0.35))
+    result = result.copy()
+    result[up : up + height, left : left + width] = image
+    return result
