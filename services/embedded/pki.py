@@ -145,7 +145,9 @@ def _authority(
         if enough and same_key:
             return _Authority(certificate, key)
         if parent is None:
-            raise ValueError(f"{certificate_path} and {key_path} don't belong together; restore or remove both")
+            raise ValueError(
+                f"{certificate_path} and {key_path} don't belong together; restore or remove both"
+            )
     certificate = _issue(
         _name(common_name),
         key.public_key(),
@@ -222,9 +224,7 @@ def _name(common_name: str) -> x509.Name:
     )
 
 
-def _current(
-    path: Path, issuer: _Authority, key: ec.EllipticCurvePrivateKey, moment: dt.datetime
-) -> bool:
+def _current(path: Path, issuer: _Authority, key: ec.EllipticCurvePrivateKey, moment: dt.datetime) -> bool:
     if not path.exists():
         return False
     leaf = _first_certificate(path)
