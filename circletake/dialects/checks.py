@@ -13,7 +13,7 @@ from circletake.domain.controls import (
     check_number,
     pointer,
 )
-from circletake.domain.fitting import fit_problems, fit_within, scale_pixels
+from circletake.domain.fitting import fit_problem, fit_within, scale_pixels
 from circletake.domain.kinds import RULES, InputSlot
 from circletake.domain.pictures import InputShape, ModelCard, Violation
 
@@ -107,7 +107,7 @@ def plate_scale(request: RequestShape, card: ModelCard) -> float:
         return request.plate_scale
     plate = request.inputs.get(InputSlot.PLATE)
     limits = input_limits(card, InputSlot.PLATE)
-    if plate is None or limits is None or min(plate.width, plate.height) < 1:
+    if plate is None or limits is None or fit_problem(plate.width, plate.height, limits) is not None:
         return 1.0
     return fit_within(plate.width, plate.height, limits).scale
 
@@ -142,9 +142,10 @@ def _check_inputs(request: RequestShape, card: ModelCard) -> list[Violation]:
 def _check_picture(place: str, shape: InputShape, limits: Mapping[str, Any]) -> list[Violation]:
     if not shape.media_type.startswith("image/"):
         return [Violation(place, "media_type", "A still picture is needed here, not a clip.")]
-    if min(shape.width, shape.height) < 1:
-        return [Violation(place, "too_small", "The picture is empty.")]
-    return [Violation(place, code, text) for code, text in fit_problems(shape.width, shape.height, limits)]
+    problem = fit_problem(shape.width, shape.height, limits)
+    if problem is None:
+        return []
+    return [Violation(place, "cannot_fit", problem[0].upper() + problem[1:] + ".")]
 
 
 def _check_matte(request: RequestShape) -> list[Violation]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from circletake.dialects.checks import input_limits
 from circletake.dialects.contract import UnfitRequest
 from circletake.domain.controls import pointer
-from circletake.domain.fitting import outside
+from circletake.domain.fitting import inside
 from circletake.domain.kinds import InputSlot
 from circletake.domain.pictures import ModelCard, ModelRequest, Picture, Violation
 
@@ -25,7 +25,7 @@ def _problems(slot: InputSlot, picture: Picture, card: ModelCard) -> list[Violat
         return []  # `check` has said so
     place = pointer("inputs", slot)
     found: list[Violation] = []
-    if outside(picture.width, picture.height, limits):
+    if not inside(picture.width, picture.height, limits):
         found.append(Violation(place, "not_fitted", "The picture's copy is outside the model's limits."))
     if picture.media_type not in limits["media_types"]:
         types = ", ".join(limits["media_types"])

@@ -20,7 +20,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
-from urllib3.exceptions import HTTPError, ReadTimeoutError as BodyReadTimeout
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ReadTimeoutError as BodyReadTimeout
 
 from circletake.adapters.aws import AwsClients, session_refused, under_session
 from circletake.dialects.faults import Operation, fault_from, never_answered, never_sent
