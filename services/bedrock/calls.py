@@ -1,0 +1,105 @@
+"""The call log: one row per paid operation that was asked for, to be reconciled with usage reports.
+
+It holds ids and hashes, never a prompt. A row is written before the work begins, so that a killed server leaves
+`interrupted`, billed `unknown`, rather than nothing.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from services.bedrock import clock
+from services.bedrock.store import Store
+
+Billed = Literal["yes", "no", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is known when a call arrives. `request_sha256` covers the body as it came over the wire."""
+
+    operation: str
+    model_id: str
+    access_key_id: str
+    role_arn: str
+    session_name: str
+    request_sha256: str
+    request_id: str
+    sdk_attempt: str | None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended. `units` are images or seconds of video, whatever `unit` says."""
+
+    outcome: str
+    billed: Billed
+    http_status: int | None = None
+    error_code: str | None = None
+    units: float = 0
+    unit: str | None = None
+    invocation_arn: str | None = None
+
+
+class CallLog:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def begin(self, call: Call) -> int:
+        """Write the call down as started and return its row id."""
+
+        def insert(connection: sqlite3.Connection) -> int:
+            cursor = connection.execute(
+                "INSERT INTO calls (at, operation, model_id, token, access_key_id, role_arn, session_name,"
+                " request_sha256, request_id, sdk_attempt, outcome, billed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'started', 'unknown')",
+                (
+                    clock.iso(clock.now()), call.operation, call.model_id, call.token, call.access_key_id,
+                    call.role_arn, call.session_name, call.request_sha256, call.request_id, call.sdk_attempt,
+                ),
+            )  # fmt: skip
+            return int(cursor.lastrowid or 0)
+
+        return await self._store.run(insert)
+
+    async def end(self, call_id: int, outcome: Outcome) -> None:
+        """Record how it ended; what an outcome leaves open keeps its earlier value."""
+        await self._store.run(
+            lambda connection: connection.execute(
+                "UPDATE calls SET outcome = ?, billed = ?, http_status = coalesce(?, http_status), error_code = ?,"
+                " units = ?, unit = ?, invocation_arn = coalesce(?, invocation_arn) WHERE id = ?",
+                (
+                    outcome.outcome,
+                    outcome.billed,
+                    outcome.http_status,
+                    outcome.error_code,
+                    outcome.units,
+                    outcome.unit,
+                    outcome.invocation_arn,
+                    call_id,
+                ),
+            )
+        )
+
+    async def name_token(self, call_id: int, token: str) -> None:
+        await self._store.run(
+            lambda connection: connection.execute("UPDATE calls SET token = ? WHERE id = ?", (token, call_id))
+        )
+
+    async def close_interrupted(self) -> None:
+        """At start: what a former process left unfinished. Running asynchronous invocations are resumed instead."""
+        await self._store.run(
+            lambda connection: connection.execute(
+                "UPDATE calls SET outcome = 'interrupted' WHERE outcome = 'started'"
+            )
+        )
+
+    async def read(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Rows with an id above `after`, oldest first."""
+
+        def select(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+            rows = connection.execute("SELECT * FROM calls WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+            return [dict(row) for row in rows]
+
+        return await self._store.run(select)

@@ -1,0 +1,85 @@
+"""What a dialect asks the darkroom for: plain, picklable values with every limit already checked."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+OutputFormat = Literal["png", "jpeg", "webp"]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelOrder:
+    """Text to image. Sizes in pixels."""
+
+    prompt: str = field(repr=False)
+    negative_prompt: str = field(repr=False)
+    width: int
+    height: int
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class VaryOrder:
+    """Image to image: `image` is an encoded picture, `width` and `height` are those of the answer."""
+
+    prompt: str = field(repr=False)
+    image: bytes = field(repr=False)
+    width: int
+    height: int
+    strength: float
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class EraseOrder:
+    """`mask` is an encoded picture, white = change; None takes the image's own transparency."""
+
+    image: bytes = field(repr=False)
+    mask: bytes | None = field(repr=False)
+    grow: int
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class InpaintOrder:
+    prompt: str = field(repr=False)
+    image: bytes = field(repr=False)
+    mask: bytes | None = field(repr=False)
+    grow: int
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class OutpaintOrder:
+    """Extend by so many pixels on each side."""
+
+    prompt: str = field(repr=False)
+    image: bytes = field(repr=False)
+    left: int
+    right: int
+    up: int
+    down: int
+    creativity: float
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOrder:
+    """A video; `first` and `last` are encoded pictures or None."""
+
+    prompt: str = field(repr=False)
+    width: int
+    height: int
+    seconds: int
+    fps: int
+    first: bytes | None = field(repr=False)
+    last: bytes | None = field(repr=False)
+    loop: bool
+    seed: int
+
+
+PictureOrder = PanelOrder | VaryOrder | EraseOrder | InpaintOrder | OutpaintOrder

@@ -1,0 +1,106 @@
+"""Pictures in and out: headers for the limits, pixels for the darkroom.
+
+Pixels are RGB uint8 of shape (height, width, 3), masks uint8 of shape (height, width) with 255 = change.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_JPEG_QUALITY = 95
+_WEBP_QUALITY = 95
+
+
+class UnreadablePicture(Exception):
+    """Not a PNG, JPEG or WebP picture, or a broken one."""
+
+
+class NoMask(Exception):
+    """Neither a mask nor a transparent region says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture file says of itself; `format` is png, jpeg or webp. Nothing was decoded."""
+
+    format: str
+    width: int
+    height: int
+    has_alpha: bool
+
+
+def read_header(data: bytes) -> Header:
+    """Read the size from the header alone, so that limits hold before a pixel is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            has_alpha = "A" in image.getbands() or "transparency" in image.info
+            return Header((image.format or "").lower(), image.width, image.height, has_alpha)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadablePicture from None
+
+
+def _decode(data: bytes) -> NDArray[Any]:
+    """Any supported picture as BGR or BGRA uint8, in stored orientation."""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise UnreadablePicture
+    if pixels.dtype == np.uint16:
+        pixels = (pixels // 256).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise UnreadablePicture
+    if pixels.ndim == 2:  # noqa: PLR2004 - grey has no channel axis
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+    elif pixels.shape[2] == 2:  # noqa: PLR2004 - grey and alpha
+        pixels = np.dstack([pixels[..., 0]] * 3 + [pixels[..., 1]])
+    elif pixels.shape[2] == 1:
+        pixels = cv2.cvtColor(pixels[..., 0], cv2.COLOR_GRAY2BGR)
+    return np.ascontiguousarray(pixels)
+
+
+def decode_image(data: bytes) -> Pixels:
+    """RGB; transparency is dropped, the colours under it stay. Raises UnreadablePicture."""
+    return np.ascontiguousarray(_decode(data)[..., 2::-1])
+
+
+def decode_mask(mask: bytes | None, image: bytes) -> Pixels:
+    """The mask's luminance, or, without a mask, how transparent the image is. Raises NoMask, UnreadablePicture."""
+    if mask is not None:
+        grey: Pixels = cv2.cvtColor(_decode(mask)[..., :3], cv2.COLOR_BGR2GRAY).astype(np.uint8)
+        return grey
+    pixels = _decode(image)
+    if pixels.shape[2] != 4 or not (pixels[..., 3] < 255).any():  # noqa: PLR2004 - BGRA
+        raise NoMask
+    return np.ascontiguousarray(255 - pixels[..., 3])
+
+
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    if pixels.shape[1] == width and pixels.shape[0] == height:
+        return pixels
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), dtype=np.uint8)
+
+
+def encode(pixels: Pixels, output_format: str) -> bytes:
+    """RGB pixels as a PNG (lossless), JPEG or WebP file."""
+    parameters: dict[str, list[int]] = {
+        "png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
+        "jpeg": [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY],
+        "webp": [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY],
+    }
+    suffix = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}[output_format]
+    done, buffer = cv2.imencode(suffix, np.ascontiguousarray(pixels[..., ::-1]), parameters[output_format])
+    if not done:
+        raise ValueError(f"the picture could not be encoded as {output_format}")
+    return bytes(buffer.tobytes())
