@@ -341,6 +341,14 @@ class PictureRefused(Exception):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["PictureRefused"], tuple[str, str]]:
+        """Cross from a child process to its parent whole."""
+        return type(self), (self.code, str(self))
+
+
+class LayBackFault(Exception):
+    """A result that can't be laid onto its plate; then it isn't published. The message says what doesn't fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompositeReport:
@@ -372,9 +380,18 @@ class PictureDesk(Protocol):
         ...
 
     async def for_model(
-        self, path: Path, *, limits: Mapping[str, Any], grayscale: bool = False
+        self,
+        path: Path,
+        *,
+        limits: Mapping[str, Any],
+        grayscale: bool = False,
+        size: tuple[int, int] | None = None,
     ) -> "ModelInput":
-        """Re-encode a picture as 8-bit PNG or JPEG inside a model's limits (sides, pixels, ratio)."""
+        """Re-encode a picture as 8-bit PNG or JPEG inside a model's limits (sides, pixels, ratio, bytes).
+
+        `grayscale` reads a matte and makes it black and white: white is what changes. `size` (width, height) sets
+        the size instead of the limits, so that a matte meets its plate. Raises PictureRefused when nothing fits.
+        """
         ...
 
     async def lay_back(
@@ -391,7 +408,7 @@ class PictureDesk(Protocol):
         """Lay a model's result back at the plate's size and depth.
 
         With a matte: outside it the decoded pixels equal the plate's. With `extend` (left right up down, in plate
-        pixels) the canvas grows and the plate's own area equals the plate.
+        pixels) the canvas grows and the plate's own area equals the plate. Raises LayBackFault.
         """
         ...
 

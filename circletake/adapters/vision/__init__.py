@@ -1,0 +1,1 @@
+"""Decoding, compositing and drawing pictures; implements `PictureDesk`."""

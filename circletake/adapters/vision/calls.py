@@ -1,0 +1,52 @@
+"""What the desk asks its children to do. The decoders load there: the worker's own process never imports one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from circletake.adapters.vision.bounds import Bounds
+from circletake.ports import CompositeReport, ModelInput, Probe, SheetTake
+
+
+def probe(path: Path, declared_type: str, bounds: Bounds) -> Probe:
+    from circletake.adapters.vision.probing import probe_file
+
+    return probe_file(path, declared_type, bounds)
+
+
+def for_model(
+    path: Path,
+    limits: Mapping[str, Any],
+    bounds: Bounds,
+    *,
+    grayscale: bool,
+    size: tuple[int, int] | None,
+) -> ModelInput:
+    from circletake.adapters.vision.modelinput import prepare
+
+    return prepare(path, limits, bounds, grayscale=grayscale, size=size)
+
+
+def lay_back(job: Mapping[str, Any], bounds: Bounds) -> CompositeReport:
+    from circletake.adapters.vision.compositing import LayBack, lay_back_files
+
+    return lay_back_files(LayBack(**job), bounds)
+
+
+def poster(path: Path, media_type: str, target: Path, bounds: Bounds) -> None:
+    from circletake.adapters.vision.thumbnails import write_poster
+
+    write_poster(path, media_type, target, bounds)
+
+
+def contact_sheet(
+    title: str,
+    subtitle: str,
+    takes: Sequence[SheetTake],
+    plate: Path | None,
+    target: Path,
+    bounds: Bounds,
+) -> None:
+    from circletake.adapters.vision.sheet import write_sheet
+
+    write_sheet(title, subtitle, takes, plate, target, bounds)
