@@ -168,3 +168,11 @@ class ModelFault(Exception):
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
         self.billed = billed
+
+
+def composite_type(plate_media_type: str) -> str:
+    """Return the media type a composite is written as: the plate's own, or PNG where the plate's is lossy.
+
+    Decoded pixels don't survive being encoded as JPEG or WebP again.
+    """
+    return "image/tiff" if plate_media_type == "image/tiff" else "image/png"

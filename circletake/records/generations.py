@@ -85,8 +85,8 @@ class Take(TenantRecord):
     seed_used: Mapped[int | None] = mapped_column(BigInteger)  # what the model says it used
     retry_of: Mapped[UUID | None]
     billed: Mapped[str | None] = mapped_column(Text)
-    cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
-    estimate_usd: Mapped[Decimal] = mapped_column(Numeric(12, 4))
+    cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
+    estimate_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6))
     failure_code: Mapped[str | None] = mapped_column(Text)
     failure_detail: Mapped[str | None] = mapped_column(Text)  # our own words, never the provider's
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed

@@ -20,21 +20,19 @@ class Step(TenantRecord):
     __tablename__ = "steps"
     __table_args__ = (
         tenant_key(),
+        # the dispatcher walks (lane, capped_by, tenant) group by group and takes the first few of each
         Index(
             "ix_steps_ready",
+            "lane",
+            "capped_by",
             "tenant_id",
             text("priority desc"),
             "id",
             postgresql_where=text("state = 'ready'"),
         ),
-        Index("ix_steps_due", "run_at", postgresql_where=text("state = 'ready'")),
-        Index(
-            "ix_steps_in_flight",
-            "tenant_id",
-            "model_id",
-            "lane",
-            postgresql_where=text("state in ('rung','running','external')"),
-        ),
+        Index("ix_steps_in_flight", "state", postgresql_where=text("state in ('rung','running','external')")),
+        Index("ix_steps_waiting", "run_at", postgresql_where=text("state = 'external'")),
+        Index("ix_steps_overdue", "deadline_at", postgresql_where=text("state = 'ready'")),
         Index("ix_steps_take", "tenant_id", "take_id"),
         Index("ix_steps_dead", "tenant_id", "id", postgresql_where=text("state = 'dead'")),
         CheckConstraint("state in ('ready','rung','running','external','done','dead')", name="state"),
@@ -43,7 +41,9 @@ class Step(TenantRecord):
     kind: Mapped[str] = mapped_column(Text)
     lane: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, default="ready")
-    model_id: Mapped[str | None] = mapped_column(Text)  # counts against this model's cap
+    capped_by: Mapped[str] = mapped_column(
+        Text, default=""
+    )  # a model's id, or `endpoint:<id>`: whose cap counts it
     priority: Mapped[int] = mapped_column(default=0)  # inside the tenant only
     run_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deadline_at: Mapped[datetime | None]

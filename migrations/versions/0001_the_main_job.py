@@ -179,7 +179,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("model_id", sa.Text(), nullable=True),
+        sa.Column("capped_by", sa.Text(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("run_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
@@ -218,23 +218,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'dead'"),
     )
     op.create_index(
-        "ix_steps_due", "steps", ["run_at"], unique=False, postgresql_where=sa.text("state = 'ready'")
-    )
-    op.create_index(
         "ix_steps_in_flight",
         "steps",
-        ["tenant_id", "model_id", "lane"],
+        ["state"],
         unique=False,
         postgresql_where=sa.text("state in ('rung','running','external')"),
     )
     op.create_index(
+        "ix_steps_overdue",
+        "steps",
+        ["deadline_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'ready'"),
+    )
+    op.create_index(
         "ix_steps_ready",
         "steps",
-        ["tenant_id", sa.literal_column("priority desc"), "id"],
+        ["lane", "capped_by", "tenant_id", sa.literal_column("priority desc"), "id"],
         unique=False,
         postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_index("ix_steps_take", "steps", ["tenant_id", "take_id"], unique=False)
+    op.create_index(
+        "ix_steps_waiting", "steps", ["run_at"], unique=False, postgresql_where=sa.text("state = 'external'")
+    )
     op.create_table(
         "verifications",
         sa.Column("media_id", sa.Uuid(), nullable=True),
@@ -677,8 +684,8 @@ def upgrade() -> None:
         sa.Column("seed_used", sa.BigInteger(), nullable=True),
         sa.Column("retry_of", sa.Uuid(), nullable=True),
         sa.Column("billed", sa.Text(), nullable=True),
-        sa.Column("cost_usd", sa.Numeric(precision=12, scale=4), nullable=True),
-        sa.Column("estimate_usd", sa.Numeric(precision=12, scale=4), nullable=False),
+        sa.Column("cost_usd", sa.Numeric(precision=14, scale=6), nullable=True),
+        sa.Column("estimate_usd", sa.Numeric(precision=14, scale=6), nullable=False),
         sa.Column("failure_code", sa.Text(), nullable=True),
         sa.Column("failure_detail", sa.Text(), nullable=True),
         sa.Column("provider_message", sa.LargeBinary(), nullable=True),

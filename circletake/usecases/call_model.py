@@ -1,0 +1,289 @@
+"""Stages 5 and 6 for a synchronous model: one paid call, and its raw result in the tenant's bucket.
+
+What is being sent is committed before the call; the picture, or why there is none, after it. Nothing is open in
+between. A call that began and has no recorded end may have been paid: the model's `on_unknown` decides.
+"""
+
+import json
+import random
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, text, update
+
+from circletake.dialects.contract import encode_body
+from circletake.dialects.faults import billed_for, filtered_from
+from circletake.dialects.registry import dialect_for
+from circletake.domain.kinds import Billed, InputSlot, Kind
+from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
+from circletake.domain.takes import TakeState
+from circletake.kit import backoff
+from circletake.kit.ids import new_id
+from circletake.records.generations import Invocation, Take
+from circletake.records.session import TenantSession
+from circletake.usecases.end_take import Ending
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.fit_inputs import fit_inputs
+from circletake.usecases.steps import ClaimedStep, add_step, end_step, hold_fence, put_off
+from circletake.usecases.take_work import TakeWork, begin_take, finish_with, requeue_take
+from circletake.usecases.tools import Tools
+
+MAX_ATTEMPTS = 4
+# faults that say nothing about the request: another try may succeed
+PASSING = frozenset({"unavailable", "not_ready", "connection", "timeout", "model_error"})
+
+_THROTTLED = text("select model_throttled(:model)")
+
+
+async def generate_take(tools: Tools, step: ClaimedStep, *, paid: "PaidCall") -> None:
+    """Run a `generate` step. Raises FenceLost when the step was taken from us; then nothing was published."""
+    work = await begin_take(tools, step)
+    if work is None:
+        return
+    if work.open_invocation is not None and not await _settle_open(tools, work, work.open_invocation):
+        return
+    body, invocation_id = await prepare_call(tools, work, operation="invoke", s3_uri=None, token=_label(work))
+    with paid:
+        try:
+            answered = await tools.runner.invoke(work.tenant.storage, work.card, body)
+        except ModelFault as fault:
+            await after_fault(tools, work, invocation_id, fault)
+            return
+        answer = dialect_for(work.card).read(answered.body)
+        if isinstance(answer, Pictures):
+            await _keep_picture(tools, work, invocation_id, answer, answered.request_id)
+        else:
+            await after_refusal(tools, work, invocation_id, answer, billed_for(answer))
+
+
+class PaidCall:
+    """Marks the part of a step that costs money, so that a shutdown waits for it and nothing else."""
+
+    def __init__(self) -> None:
+        self.active = False
+
+    def __enter__(self) -> None:
+        self.active = True
+
+    def __exit__(self, *_: object) -> None:
+        self.active = False
+
+
+def _label(work: TakeWork) -> str:
+    return f"{work.take.id}-{work.step.fence}"
+
+
+def model_request(work: TakeWork, inputs: Mapping[InputSlot, Picture]) -> ModelRequest:
+    return ModelRequest(
+        kind=Kind(work.generation.kind),
+        prompt=work.prompt,
+        negative_prompt=work.negative_prompt,
+        seed=work.take.seed,
+        controls=work.generation.controls,
+        inputs=dict(inputs),
+    )
+
+
+async def prepare_call(
+    tools: Tools, work: TakeWork, *, operation: str, s3_uri: str | None, token: str
+) -> tuple[bytes, UUID]:
+    """Build the native body and commit what is about to be sent. Returns the body and the invocation's id."""
+    inputs = await fit_inputs(tools, work)
+    native = dialect_for(work.card).build(model_request(work, inputs), work.card)
+    body = encode_body(native, work.card)
+    seal = work.tenant.seal
+    invocation_id = new_id()
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await hold_fence(session, work.step)
+        await session.execute(
+            insert(Invocation).values(
+                id=invocation_id,
+                tenant_id=work.step.tenant_id,
+                take_id=work.take.id,
+                step_id=work.step.id,
+                model_id=work.card.id,
+                operation=operation,
+                token=token,
+                request_hash=seal.keyed_hash(body),
+                body=seal.close(_without_pictures(native), place=f"invocations.body:{invocation_id}"),
+                s3_uri=s3_uri,
+                call_started_at=func.now(),
+            )
+        )
+    return body, invocation_id
+
+
+def _without_pictures(native: Mapping[str, Any]) -> bytes:
+    """The body as it is sent, with each picture as its length: the pictures themselves are in the bucket."""
+
+    def shorten(value: Any) -> Any:
+        if isinstance(value, str) and len(value) > 20_000:  # noqa: PLR2004 - longer than any text a model takes
+            return f"<{len(value)} characters of base64>"
+        if isinstance(value, Mapping):
+            return {name: shorten(item) for name, item in value.items()}
+        return value
+
+    return json.dumps(shorten(native), ensure_ascii=False, sort_keys=True).encode()
+
+
+async def _settle_open(tools: Tools, work: TakeWork, invocation: Invocation) -> bool:
+    """A call began and its end is unknown. Return whether the model may be called again."""
+    again = work.card.on_unknown == "retry"
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await hold_fence(session, work.step)
+        await end_invocation(session, invocation.id, outcome="unknown", billed=Billed.UNKNOWN)
+    if not again:
+        await finish_with(tools, work, _unknown_ending())
+    return again
+
+
+def _unknown_ending() -> Ending:
+    return Ending(
+        TakeState.FAILED,
+        Billed.UNKNOWN,
+        "outcome_unknown",
+        "The model was called and its answer was lost, so it may have been paid. Retry the take to call again.",
+    )
+
+
+async def end_invocation(
+    session: TenantSession, invocation_id: UUID, *, outcome: str, billed: Billed | None, **values: Any
+) -> None:
+    await session.execute(
+        update(Invocation)
+        .where(Invocation.id == invocation_id)
+        .values(ended_at=func.now(), outcome=outcome, billed=billed.value if billed else None, **values)
+    )
+
+
+async def _keep_picture(
+    tools: Tools, work: TakeWork, invocation_id: UUID, answer: Pictures, request_id: str | None
+) -> None:
+    key = f"{work.staging}/{work.take.id}/{invocation_id}/raw"
+    await tools.store.put(work.tenant.storage, key, answer.images[0], answer.media_type)
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await hold_fence(session, work.step)
+        await end_invocation(
+            session,
+            invocation_id,
+            outcome="answered",
+            billed=Billed.TRUE,
+            request_id=request_id,
+            result_key=key,
+            result_type=answer.media_type,
+        )
+        await _seed_used(session, work.take.id, answer.seeds[0] if answer.seeds else None)
+        await queue_finish(session, work, invocation_id)
+        await end_step(session, work.step)
+        await wake_dispatcher(session)
+
+
+async def queue_finish(session: TenantSession, work: TakeWork, invocation_id: UUID) -> None:
+    await add_step(
+        session,
+        work.step.tenant_id,
+        kind="finish",
+        lane="finish",
+        generation_id=work.generation.id,
+        take_id=work.take.id,
+        subject_id=invocation_id,
+        priority=1,
+    )
+
+
+async def _seed_used(session: TenantSession, take_id: UUID, seed: int | None) -> None:
+    if seed is not None:
+        await session.execute(update(Take).where(Take.id == take_id).values(seed_used=seed))
+
+
+async def after_refusal(
+    tools: Tools, work: TakeWork, invocation_id: UUID, answer: Filtered | Unusable, billed: Billed
+) -> None:
+    """The model answered without a picture: `filtered` is its safety filter, anything else a failure."""
+    if isinstance(answer, Filtered):
+        ending = Ending(
+            TakeState.FILTERED,
+            billed,
+            f"filtered_{answer.stage}",
+            f"The model's safety filter refused it ({answer.stage.replace('_', ' ')}).",
+            answer.provider_reason,
+        )
+    else:
+        ending = Ending(
+            TakeState.FAILED,
+            billed,
+            "no_usable_answer",
+            "The model answered without a picture.",
+            answer.reason,
+        )
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await hold_fence(session, work.step)
+        outcome = "filtered" if isinstance(answer, Filtered) else "unusable"
+        await end_invocation(session, invocation_id, outcome=outcome, billed=billed)
+    await finish_with(tools, work, ending)
+
+
+async def after_fault(
+    tools: Tools, work: TakeWork, invocation_id: UUID, fault: ModelFault, *, same_call_again: bool = False
+) -> None:
+    """The call failed: back off, try again, or end the take.
+
+    Throttling lowers the model's cap and is no failed attempt. `same_call_again`: an asynchronous start, whose
+    token finds the same invocation, so that an unknown outcome may be repeated and the record stays open.
+    """
+    if fault.kind == "filtered":
+        await after_refusal(tools, work, invocation_id, filtered_from(fault), fault.billed)
+        return
+    throttled = fault.kind == "throttled"
+    unknown = fault.billed is Billed.UNKNOWN and not same_call_again
+    may_repeat = throttled or (
+        fault.kind in PASSING
+        and work.step.attempt < MAX_ATTEMPTS
+        and (not unknown or work.card.on_unknown == "retry")
+    )
+    if not may_repeat:
+        async with tools.database.tenant(work.step.tenant_id) as session:
+            await hold_fence(session, work.step)
+            await end_invocation(session, invocation_id, outcome=fault.kind, billed=fault.billed)
+        await finish_with(tools, work, _ending_of(fault, unknown=unknown))
+        return
+    seconds = fault.retry_after_seconds or backoff.exponential(
+        max(1, work.step.attempt),
+        first=1.0,
+        most=60.0,
+        jitter=random.random(),  # noqa: S311 - spreads retries
+    )
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        if throttled:
+            await session.execute(_THROTTLED, {"model": work.card.id})
+        await requeue_take(session, work.step, work.take.id)
+        keep_open = same_call_again and fault.billed is Billed.UNKNOWN
+        if not keep_open:
+            await end_invocation(session, invocation_id, outcome=fault.kind, billed=fault.billed)
+        await put_off(session, work.step, seconds=seconds, trouble=fault.kind, counted=not throttled)
+
+
+def _ending_of(fault: ModelFault, *, unknown: bool) -> Ending:
+    if unknown:
+        return _unknown_ending()
+    details = {
+        "invalid_request": "The model refused the request as it was sent.",
+        "access_denied": "The platform may not call this model for your tenant: tell the operator.",
+        "not_found": "The model isn't there any more: choose another.",
+        "quota": "The platform's quota for this model is used up: tell the operator.",
+        "conflict": "The model service knows another request under the same token.",
+    }
+    return Ending(
+        TakeState.FAILED,
+        fault.billed,
+        f"model_{fault.kind}",
+        details.get(fault.kind, "The model service failed again and again."),
+        fault.provider_message,
+    )
+
+
+def new_token() -> str:
+    """A clientRequestToken: our own, committed before the call."""
+    return f"ct-{secrets.token_hex(16)}"

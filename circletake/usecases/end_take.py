@@ -1,0 +1,134 @@
+"""How a take ends, whatever ended it: state, cost, ledger entry, event, and the generation's own state.
+
+The caller holds the locks of the generation and its takes, and wakes the dispatcher.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from circletake.domain.kinds import Billed
+from circletake.domain.takes import TERMINAL, TakeState, generation_state, may_become
+from circletake.kit import clock
+from circletake.ports import Seal
+from circletake.records.generations import Generation, Take
+from circletake.records.session import TenantSession
+from circletake.usecases.events import record_event
+from circletake.usecases.ledger import record_entry
+from circletake.usecases.request_generation import event_data
+from circletake.usecases.steps import add_step
+
+ANNOUNCED = {
+    TakeState.SUCCEEDED: "take.succeeded",
+    TakeState.FAILED: "take.failed",
+    TakeState.FILTERED: "take.filtered",
+    TakeState.CANCELED: "take.canceled",
+    TakeState.EXPIRED: "take.expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a take came to. `detail` is in our words; `provider_message` is content and is sealed."""
+
+    state: TakeState
+    billed: Billed
+    code: str | None = None
+    detail: str | None = None
+    provider_message: str | None = field(default=None, repr=False)
+    ledger: dict[str, Any] = field(default_factory=dict)
+
+
+async def end_take(
+    session: TenantSession,
+    seal: Seal,
+    generation: Generation,
+    takes: Sequence[Take],
+    take: Take,
+    ending: Ending,
+) -> None:
+    """Make the take terminal. Raises ValueError for a transition that may not happen."""
+    if not may_become(TakeState(take.state), ending.state):
+        raise ValueError(f"a {take.state} take can't become {ending.state}")
+    take.state = ending.state.value
+    take.billed = ending.billed.value
+    take.cost_usd = take.estimate_usd if ending.billed is Billed.TRUE else Decimal(0)
+    take.failure_code = ending.code
+    take.failure_detail = ending.detail
+    take.finished_at = clock.now()
+    take.hold_reason = None
+    if ending.provider_message:
+        take.provider_message = seal.close(
+            ending.provider_message[:2000], place=f"takes.provider_message:{take.id}"
+        )
+    take.ledger_entry_id = await record_entry(
+        session,
+        seal,
+        tenant_id=take.tenant_id,
+        kind=f"take.{ending.state.value}",
+        subject_id=take.id,
+        body={
+            "generation": str(generation.id),
+            "request_entry": str(generation.ledger_entry_id),
+            "number": take.number,
+            "model": generation.model_id,
+            "seed": take.seed_used or take.seed,
+            "billed": ending.billed.value,
+            "cost_usd": str(take.cost_usd),
+            "code": ending.code,
+            **ending.ledger,
+        },
+    )
+    await session.flush()
+    await announce_take(session, generation, take, ANNOUNCED[ending.state])
+    await settle_generation(session, generation, takes)
+
+
+async def announce_take(session: TenantSession, generation: Generation, take: Take, event_type: str) -> None:
+    """Record an event about one take; ids and states only."""
+    await record_event(
+        session,
+        generation.tenant_id,
+        event_type,
+        event_data(
+            generation.production_id,
+            generation.shot_id,
+            generation.external_ref,
+            take_id=str(take.id),
+            take_number=take.number,
+            state=take.state,
+            code=take.failure_code,
+            media_id=str(take.media_id) if take.media_id else None,
+        ),
+        generation_id=generation.id,
+    )
+
+
+async def settle_generation(session: TenantSession, generation: Generation, takes: Sequence[Take]) -> None:
+    """Derive the generation's state; when its last take has ended, have the contact sheet drawn.
+
+    `generation.finished` is told by the step that draws the sheet, so that whoever hears it finds the sheet.
+    """
+    states = [TakeState(take.state) for take in takes]
+    state = generation_state(states)
+    if state.value != generation.state:
+        generation.state = state.value
+    if all(each in TERMINAL for each in states):
+        generation.finished_at = clock.now()
+        await add_step(
+            session,
+            generation.tenant_id,
+            kind="sheet",
+            lane="finish",
+            generation_id=generation.id,
+            priority=1,
+        )
+    else:
+        generation.finished_at = None
+    await session.flush()
+
+
+def one_take(takes: Sequence[Take], take_id: UUID | None) -> Take:
+    return next(take for take in takes if take.id == take_id)

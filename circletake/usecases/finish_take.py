@@ -1,0 +1,274 @@
+"""Stages 7 and 8: lay the result back onto its plate, sign it, publish it, record it.
+
+An output that can't be signed isn't published. The media file's key holds a new id, so a worker that lost its
+lease can never overwrite what another one published; what it wrote itself it takes away again.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from circletake.domain.kinds import RULES, Billed, InputSlot, Kind, MediaRole, RightsBasis
+from circletake.domain.pictures import composite_type
+from circletake.domain.provenance import source_type_of_take
+from circletake.domain.takes import TERMINAL, TakeState
+from circletake.kit.ids import new_id
+from circletake.ports import (
+    CompositeReport,
+    Ingredient,
+    LayBackFault,
+    PictureRefused,
+    SignedFile,
+    SigningFault,
+    SignRequest,
+)
+from circletake.records.generations import Invocation
+from circletake.records.media import MediaFile
+from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, hold_fence, put_off
+from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take
+from circletake.usecases.tools import Tools
+
+MAX_SIGNING_ATTEMPTS = 6
+MODEL_TYPE = "c2pa.types.model"  # c2pa.ai-disclosure, C2PA 2.4 section 18.28
+RIGHTS = "Rights are on record with the production."
+EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/tiff": "tif",
+    "video/mp4": "mp4",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A finished file on the local disk, before it is signed."""
+
+    path: Path
+    media_type: str
+    composite: CompositeReport | None
+    plate: Path | None
+
+
+async def finish_take(tools: Tools, step: ClaimedStep) -> None:
+    """Run a `finish` step."""
+    work = await begin_take(tools, step)
+    if work is None:
+        return
+    async with tools.database.tenant(step.tenant_id) as session:
+        invocation = (await session.scalars(select(Invocation).where(Invocation.id == step.subject_id))).one()
+    with tempfile.TemporaryDirectory(dir=tools.scratch) as folder:
+        try:
+            made = await _make(tools, work, invocation, Path(folder))
+        except (LayBackFault, PictureRefused) as fault:
+            await finish_with(
+                tools,
+                work,
+                Ending(TakeState.FAILED, Billed.TRUE, "result_unusable", str(fault)),
+            )
+            return
+        try:
+            signed = await _sign(tools, work, made, Path(folder))
+        except SigningFault as fault:
+            await _not_signed(tools, work, fault)
+            return
+        await _publish(tools, work, made, signed)
+
+
+async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Path) -> _Made:
+    """Fetch the raw result; on a plate, lay it back at the plate's own size and depth."""
+    raw = folder / "raw"
+    await tools.store.get_file(work.tenant.storage, invocation.result_key or "", raw)
+    if not RULES[Kind(work.generation.kind)].on_plate:
+        return _Made(raw, invocation.result_type or "image/png", None, None)
+    plate, matte = None, None
+    for slot in (InputSlot.PLATE, InputSlot.MATTE):
+        if slot in work.inputs:
+            path = folder / slot.value
+            await tools.store.get_file(work.tenant.storage, work.inputs[slot].object_key or "", path)
+            plate, matte = (path, matte) if slot is InputSlot.PLATE else (plate, path)
+    if plate is None:
+        raise LayBackFault("the plate is missing")
+    target_type = composite_type(work.inputs[InputSlot.PLATE].media_type)
+    target = folder / f"composite.{EXTENSIONS[target_type]}"
+    report = await tools.desk.lay_back(
+        plate=plate,
+        matte=matte,
+        result=raw,
+        target=target,
+        target_type=target_type,
+        extend=work.generation.controls.get("extend"),
+        grow_pixels=int(work.generation.controls.get("grow_mask", 0)),
+    )
+    return _Made(target, target_type, report, plate)
+
+
+async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> SignedFile:
+    ingredients = [
+        await _ingredient(tools, work, slot, file, made, folder) for slot, file in work.inputs.items()
+    ]
+    rule = RULES[Kind(work.generation.kind)]
+    request = SignRequest(
+        source=made.path,
+        target=folder / f"signed.{EXTENSIONS[made.media_type]}",
+        media_type=made.media_type,
+        title=_name(work, made.media_type),
+        digital_source_type=source_type_of_take(work.card.digital_source_type, on_plate=rule.on_plate).value,
+        ai_system=work.card.name,
+        ai_system_version=work.card.id,
+        model_type=MODEL_TYPE,
+        rights=RIGHTS,
+        ingredients=ingredients,
+        generation=_claim(work),
+    )
+    return await tools.signer.sign(request)
+
+
+async def _ingredient(
+    tools: Tools, work: TakeWork, slot: InputSlot, file: MediaFile, made: _Made, folder: Path
+) -> Ingredient:
+    path = folder / slot.value
+    if not path.exists():
+        await tools.store.get_file(work.tenant.storage, file.object_key or "", path)
+    on_plate = made.plate is not None
+    relationship = "parentOf" if slot is InputSlot.PLATE and on_plate else "inputTo"
+    return Ingredient(
+        path=path,
+        media_type=file.media_type,
+        title=slot.value,  # a file's name may say what a prompt would
+        sha256=file.sha256,
+        relationship=relationship,  # type: ignore[arg-type]  # one of the port's literals
+        digital_source_type=file.digital_source_type,
+    )
+
+
+def _claim(work: TakeWork) -> dict[str, Any]:
+    """Our own assertion: ids, keyed hashes and the ledger entry of the request. Nothing readable of the content."""
+    generation, seal = work.generation, work.tenant.seal
+    return {
+        "production": str(generation.production_id),
+        "shot": str(generation.shot_id) if generation.shot_id else None,
+        "generation": str(generation.id),
+        "take": str(work.take.id),
+        "take_number": work.take.number,
+        "kind": generation.kind,
+        "model": generation.model_id,
+        "seed": work.take.seed_used or work.take.seed,
+        "prompt_hash": seal.keyed_hash(work.prompt.encode()) if work.prompt else None,
+        "ledger_entry": str(generation.ledger_entry_id),
+        "inputs": {slot.value: str(file.id) for slot, file in work.inputs.items()},
+    }
+
+
+def _name(work: TakeWork, media_type: str) -> str:
+    shot = work.shot_code or "concept"
+    short = str(work.generation.id)[-6:]
+    return f"{shot}_{work.generation.kind}_{short}_t{work.take.number:02d}.{EXTENSIONS[media_type]}"
+
+
+async def _not_signed(tools: Tools, work: TakeWork, fault: SigningFault) -> None:
+    if fault.retryable and work.step.attempt < MAX_SIGNING_ATTEMPTS:
+        async with tools.database.tenant(work.step.tenant_id) as session:
+            await put_off(session, work.step, seconds=5.0 * work.step.attempt, trouble="signing_failed")
+        return
+    await finish_with(
+        tools,
+        work,
+        Ending(
+            TakeState.FAILED,
+            Billed.TRUE,
+            "signing_failed",
+            "The take could not be signed, so it isn't published. Tell the operator.",
+        ),
+    )
+
+
+async def _publish(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile) -> None:
+    media_id = new_id()
+    place = work.generation.shot_id or "concept"
+    name = _name(work, made.media_type)
+    key = f"media/{work.generation.production_id}/{place}/{media_id}/{name}"
+    stored = await tools.store.put_file(work.tenant.storage, key, signed.path, made.media_type)
+    probe = await tools.desk.probe(signed.path, made.media_type)
+    row: dict[str, Any] = {
+        "id": media_id,
+        "tenant_id": work.step.tenant_id,
+        "production_id": work.generation.production_id,
+        "shot_id": work.generation.shot_id,
+        "role": MediaRole.TAKE.value,
+        "name": name,
+        "media_type": made.media_type,
+        "size": signed.size,
+        "sha256": signed.sha256,
+        "colour_space": work.inputs[InputSlot.PLATE].colour_space if made.plate else None,
+        "rights_basis": RightsBasis.WORK_FOR_HIRE.value,
+        "state": "ready",
+        "object_key": key,
+        "etag": stored.etag,
+        "width": probe.width,
+        "height": probe.height,
+        "probe": {
+            "bit_depth": probe.bit_depth,
+            "channels": probe.channels,
+            "frames": probe.frames,
+            "frames_per_second": probe.frames_per_second,
+            "duration_seconds": probe.duration_seconds,
+        },
+        "generation_id": work.generation.id,
+        "take_id": work.take.id,
+        "digital_source_type": source_type_of_take(
+            work.card.digital_source_type, on_plate=made.plate is not None
+        ).value,
+        "manifest_urn": signed.manifest_urn,
+        "manifest_sha256": signed.manifest_sha256,
+    }
+    try:
+        canceled = await _record(tools, work, made, signed, row)
+    except FenceLost:
+        await tools.store.delete(work.tenant.storage, [key])
+        raise
+    if canceled:
+        await tools.store.delete(work.tenant.storage, [key])
+
+
+async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile, row: dict[str, Any]) -> bool:
+    """T4. Returns whether the take had been canceled meanwhile: then its file isn't recorded."""
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        generation, takes = await lock_take(session, work.step)
+        await hold_fence(session, work.step)
+        take = one_take(takes, work.take.id)
+        canceled = take.cancel_requested or take.state in TERMINAL
+        if take.state not in TERMINAL:
+            if canceled:
+                ending = Ending(
+                    TakeState.CANCELED, Billed.TRUE, "canceled", "Canceled after the model had answered."
+                )
+            else:
+                await session.execute(insert(MediaFile).values(finished_at=func.now(), **row))
+                take.media_id = row["id"]
+                take.changed_fraction = made.composite.changed_fraction if made.composite else None
+                ending = Ending(
+                    TakeState.SUCCEEDED,
+                    Billed.TRUE,
+                    ledger={
+                        "media": str(row["id"]),
+                        "sha256": signed.sha256,
+                        "manifest": signed.manifest_urn,
+                        "changed_fraction": _millionths(take.changed_fraction),
+                    },
+                )
+            await end_take(session, work.tenant.seal, generation, takes, take, ending)
+        await end_step(session, work.step)
+        await wake_dispatcher(session)
+    return canceled
+
+
+def _millionths(fraction: float | None) -> str | None:
+    """A canonical document holds no floats."""
+    return None if fraction is None else str(Decimal(fraction).quantize(Decimal("0.000001")))

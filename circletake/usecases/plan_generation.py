@@ -1,0 +1,249 @@
+"""What a request would be sent as and cost, or everything that is wrong with it, before any money is spent."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from circletake.dialects.contract import RequestShape
+from circletake.dialects.registry import dialect_for
+from circletake.domain import costs
+from circletake.domain.availability import refusal
+from circletake.domain.controls import SEED_MAX, SEED_MIN, check_controls, strict_violations
+from circletake.domain.errors import Invalid
+from circletake.domain.kinds import RULES, SLOT_ROLES, InputSlot, Kind
+from circletake.domain.pictures import ControlReport, InputShape, ModelCard, Violation
+from circletake.ports import ModelCatalogue
+from circletake.records.context import Production, Shot
+from circletake.records.media import MediaFile
+from circletake.records.session import TenantSession
+
+MAX_TAKES = 20
+MAX_METADATA_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One request as it came over HTTP, already of the right types. Text is content: it never reaches a log."""
+
+    production_id: UUID
+    kind: Kind
+    takes: int = 1
+    shot_id: UUID | None = None
+    model: str | None = None
+    prompt: str | None = field(default=None, repr=False)
+    negative_prompt: str | None = field(default=None, repr=False)
+    inputs: Mapping[InputSlot, UUID] = field(default_factory=dict)
+    controls: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    deadline_at: datetime | None = None
+    strict: bool = False
+    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
+    external_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request that would be accepted now."""
+
+    card: ModelCard
+    production: Production
+    shot: Shot | None
+    inputs: Mapping[InputSlot, MediaFile]
+    controls_report: Sequence[ControlReport]
+    quote: costs.Quote
+    seed: int | None  # of the first take; None where the model takes none
+
+
+async def plan_generation(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    tenant_id: UUID,
+    request: GenerationRequest,
+    *,
+    now: datetime,
+) -> Plan:
+    """Check a request against the production, its files, the kind, the model and its dialect.
+
+    Raises Invalid with every violation that was found, not only the first.
+    """
+    production, shot, media = await _load(session, tenant_id, request)
+    found = [*_context_violations(request, production, shot)]
+    found += _text_violations(request, now)
+    card, model_violations = _choose(catalogue, request, now)
+    found += model_violations
+    found += _input_violations(request, media)
+    found += check_controls(request.controls)
+    inputs = {slot: media[media_id] for slot, media_id in request.inputs.items() if media_id in media}
+    if found or card is None or production is None:
+        raise Invalid(found)
+    shape = RequestShape(
+        kind=request.kind,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        seed=request.seed,
+        controls=request.controls,
+        inputs={slot: _shape(file) for slot, file in inputs.items()},
+    )
+    dialect = dialect_for(card)
+    found = dialect.check(shape, card)
+    report = dialect.controls(shape, card)
+    if request.strict:
+        found += strict_violations(report)
+    if found:
+        raise Invalid(found)
+    seed = request.seed
+    if card.seed == "unsupported":
+        seed = None
+    elif seed is None:
+        seed = secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
+    quote = costs.quote(card, request.kind, request.takes, request.controls)
+    return Plan(card, production, shot, inputs, report, quote, seed)
+
+
+async def _load(
+    session: TenantSession, tenant_id: UUID, request: GenerationRequest
+) -> tuple[Production | None, Shot | None, dict[UUID, MediaFile]]:
+    production = await session.scalar(
+        select(Production).where(Production.tenant_id == tenant_id, Production.id == request.production_id)
+    )
+    shot = None
+    if request.shot_id is not None:
+        shot = await session.scalar(
+            select(Shot).where(
+                Shot.tenant_id == tenant_id,
+                Shot.id == request.shot_id,
+                Shot.production_id == request.production_id,
+            )
+        )
+    media: dict[UUID, MediaFile] = {}
+    if request.inputs:
+        # locked, so that a file can't be withdrawn between this look and the row that uses it
+        rows = await session.scalars(
+            select(MediaFile)
+            .where(
+                MediaFile.tenant_id == tenant_id,
+                MediaFile.production_id == request.production_id,
+                MediaFile.id.in_(sorted(set(request.inputs.values()))),
+            )
+            .order_by(MediaFile.id)
+            .with_for_update(read=True)
+        )
+        media = {file.id: file for file in rows}
+    return production, shot, media
+
+
+def _context_violations(
+    request: GenerationRequest, production: Production | None, shot: Shot | None
+) -> list[Violation]:
+    if production is None:
+        return [Violation("/production_id", "unknown_production", "There is no such production.")]
+    if request.shot_id is not None and shot is None:
+        return [Violation("/shot_id", "unknown_shot", "There is no such shot in this production.")]
+    if request.shot_id is None and RULES[request.kind].needs_shot:
+        return [Violation("/shot_id", "shot_required", f"{request.kind} belongs to a shot: give its id.")]
+    return []
+
+
+def _text_violations(request: GenerationRequest, now: datetime) -> list[Violation]:
+    found = _prompt_violations(request)
+    if not 1 <= request.takes <= MAX_TAKES:
+        found.append(Violation("/takes", "out_of_range", f"Ask for 1 to {MAX_TAKES} takes."))
+    if request.seed is not None and not SEED_MIN <= request.seed <= SEED_MAX:
+        found.append(Violation("/seed", "out_of_range", f"Use a seed from {SEED_MIN} to {SEED_MAX}."))
+    if request.deadline_at is not None and request.deadline_at <= now:
+        found.append(Violation("/deadline", "deadline_past", "The deadline is in the past."))
+    if request.metadata is not None and len(json.dumps(dict(request.metadata))) > MAX_METADATA_BYTES:
+        found.append(
+            Violation("/metadata", "too_large", f"Keep metadata below {MAX_METADATA_BYTES} bytes of JSON.")
+        )
+    return found
+
+
+def _prompt_violations(request: GenerationRequest) -> list[Violation]:
+    found = []
+    rule = RULES[request.kind]
+    if rule.prompt == "required" and not (request.prompt or "").strip():
+        found.append(Violation("/prompt", "prompt_required", f"{request.kind} needs a prompt."))
+    if rule.prompt == "refused" and request.prompt is not None:
+        found.append(Violation("/prompt", "prompt_refused", f"{request.kind} takes no prompt: leave it out."))
+    for pointer, value in (("/prompt", request.prompt), ("/negative_prompt", request.negative_prompt)):
+        if value is not None and "\0" in value:
+            found.append(Violation(pointer, "nul_character", "Remove the NUL character from the text."))
+    return found
+
+
+def _choose(
+    catalogue: ModelCatalogue, request: GenerationRequest, now: datetime
+) -> tuple[ModelCard | None, list[Violation]]:
+    if request.model is None:
+        return catalogue.default_for(request.kind), []
+    card = catalogue.get(request.model)
+    if card is None:
+        return None, [
+            Violation("/model", "unknown_model", "There is no such model: GET /v1/models lists them.")
+        ]
+    refused = refusal(card, request.kind, now.date())
+    return card, [refused] if refused else []
+
+
+def _input_violations(request: GenerationRequest, media: Mapping[UUID, MediaFile]) -> list[Violation]:
+    rule = RULES[request.kind]
+    found = [
+        Violation(f"/inputs/{slot}", "input_required", f"{request.kind} needs a {slot}: give its id.")
+        for slot in sorted(rule.required - request.inputs.keys())
+    ]
+    for slot, media_id in request.inputs.items():
+        pointer = f"/inputs/{slot}"
+        if slot not in rule.required | rule.optional:
+            found.append(
+                Violation(pointer, "input_unexpected", f"{request.kind} takes no {slot}: leave it out.")
+            )
+            continue
+        file = media.get(media_id)
+        if file is None:
+            found.append(
+                Violation(pointer, "unknown_media", "There is no such media file in this production.")
+            )
+        else:
+            found += _file_violations(pointer, slot, file)
+    plate, matte = (media.get(request.inputs[s]) if s in request.inputs else None for s in _PLATE_AND_MATTE)
+    if plate and matte and (plate.width, plate.height) != (matte.width, matte.height):
+        found.append(
+            Violation(
+                "/inputs/matte",
+                "matte_size",
+                f"The matte is {matte.width}x{matte.height}, the plate {plate.width}x{plate.height}:"
+                " upload a matte of the plate's size.",
+            )
+        )
+    return found
+
+
+_PLATE_AND_MATTE = (InputSlot.PLATE, InputSlot.MATTE)
+
+
+def _file_violations(pointer: str, slot: InputSlot, file: MediaFile) -> list[Violation]:
+    if file.role not in SLOT_ROLES[slot]:
+        allowed = ", ".join(sorted(SLOT_ROLES[slot]))
+        return [
+            Violation(pointer, "wrong_role", f"This file's role is {file.role}; a {slot} must be: {allowed}.")
+        ]
+    if file.state != "ready":
+        return [
+            Violation(
+                pointer, "media_not_ready", f"This file is {file.state}; only a ready file can be used."
+            )
+        ]
+    if not file.media_type.startswith("image/"):
+        return [Violation(pointer, "not_a_picture", f"A {slot} must be a picture, not {file.media_type}.")]
+    return []
+
+
+def _shape(file: MediaFile) -> InputShape:
+    return InputShape(file.media_type, file.width or 0, file.height or 0)

@@ -1,0 +1,231 @@
+"""Stage 2, gate and record: everything a generation is, in one transaction, before the 202 leaves."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from circletake.domain.controls import take_seed
+from circletake.domain.kinds import InputSlot
+from circletake.domain.takes import TakeState
+from circletake.kit.ids import new_id
+from circletake.ports import ModelCatalogue, Seal
+from circletake.records.generations import Generation, GenerationInput, Take
+from circletake.records.session import Database, TenantSession
+from circletake.records.steps import Step
+from circletake.usecases.events import record_event, wake_dispatcher
+from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.ledger import record_entry
+from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_generation
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationView:
+    """A generation with its takes and its opened content."""
+
+    generation: Generation
+    takes: Sequence[Take]
+    inputs: dict[InputSlot, UUID]
+    prompt: str | None
+    negative_prompt: str | None
+    metadata: dict[str, Any] | None
+
+
+async def request_generation(
+    database: Database,
+    catalogue: ModelCatalogue,
+    seal: Seal,
+    *,
+    tenant_id: UUID,
+    api_key_id: UUID | None,
+    request: GenerationRequest,
+    claim: IdempotencyClaim | None,
+    now: datetime,
+    answer: Callable[[GenerationView], Answer],
+) -> Answer:
+    """Accept a request: T1. Raises Refused when it is not accepted; then nothing has been written."""
+    async with database.tenant(tenant_id) as session:
+        remembered = await replay(session, seal, tenant_id, claim)
+        if remembered is not None:
+            return remembered
+        plan = await plan_generation(session, catalogue, tenant_id, request, now=now)
+        view = await _record(session, seal, tenant_id, api_key_id, request, plan, now)
+        reply = answer(view)
+        await remember(session, seal, tenant_id, claim, reply)
+        await wake_dispatcher(session)
+    return reply
+
+
+async def _record(
+    session: TenantSession,
+    seal: Seal,
+    tenant_id: UUID,
+    api_key_id: UUID | None,
+    request: GenerationRequest,
+    plan: Plan,
+    now: datetime,
+) -> GenerationView:
+    generation_id, entry_id = new_id(), new_id()
+    generation: dict[str, Any] = {
+        "id": generation_id,
+        "tenant_id": tenant_id,
+        "created_at": now,
+        "production_id": request.production_id,
+        "shot_id": request.shot_id,
+        "kind": request.kind.value,
+        "model_id": plan.card.id,
+        "prompt": _sealed(seal, request.prompt, f"generations.prompt:{generation_id}"),
+        "negative_prompt": _sealed(
+            seal, request.negative_prompt, f"generations.negative_prompt:{generation_id}"
+        ),
+        "client_metadata": _sealed(
+            seal,
+            None if request.metadata is None else json.dumps(dict(request.metadata)),
+            f"generations.client_metadata:{generation_id}",
+        ),
+        "seed": plan.seed,
+        "controls": dict(request.controls),
+        "controls_report": [asdict(line) for line in plan.controls_report],
+        "strict": request.strict,
+        "deadline_at": request.deadline_at,
+        "external_ref": request.external_ref,
+        "state": TakeState.QUEUED.value,
+        "requested_by": api_key_id,
+        "event_seq": 0,
+        "ledger_entry_id": entry_id,
+    }
+    takes = [_take_row(tenant_id, generation_id, number, plan, now) for number in range(1, request.takes + 1)]
+    await session.execute(insert(Generation).values(generation))
+    if request.inputs:
+        await session.execute(
+            insert(GenerationInput),
+            [
+                {
+                    "id": new_id(),
+                    "tenant_id": tenant_id,
+                    "generation_id": generation_id,
+                    "slot": slot.value,
+                    "media_id": media_id,
+                }
+                for slot, media_id in request.inputs.items()
+            ],
+        )
+    await session.execute(insert(Take), takes)
+    await session.execute(
+        insert(Step),
+        [
+            step_for_take(
+                tenant_id, generation_id, take["id"], plan.card.id, plan.card.mode, request.deadline_at
+            )
+            for take in takes
+        ],
+    )
+    await record_entry(
+        session,
+        seal,
+        tenant_id=tenant_id,
+        kind="generation.requested",
+        subject_id=generation_id,
+        entry_id=entry_id,
+        body=_ledger_body(seal, request, plan, api_key_id, takes),
+    )
+    await record_event(
+        session,
+        tenant_id,
+        "generation.queued",
+        event_data(request.production_id, request.shot_id, request.external_ref, state="queued"),
+        generation_id=generation_id,
+    )
+    return GenerationView(
+        Generation(**{**generation, "event_seq": 1}),
+        [Take(**take) for take in takes],
+        dict(request.inputs),
+        request.prompt,
+        request.negative_prompt,
+        dict(request.metadata) if request.metadata is not None else None,
+    )
+
+
+def _sealed(seal: Seal, value: str | None, place: str) -> bytes | None:
+    return None if value is None else seal.close(value, place=place)
+
+
+def _take_row(tenant_id: UUID, generation_id: UUID, number: int, plan: Plan, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "created_at": now,
+        "generation_id": generation_id,
+        "number": number,
+        "state": TakeState.QUEUED.value,
+        "seed": None if plan.seed is None else take_seed(plan.seed, number),
+        "estimate_usd": plan.quote.per_take,
+        "circled": False,
+        "rejected": False,
+        "cancel_requested": False,
+    }
+
+
+def step_for_take(
+    tenant_id: UUID,
+    generation_id: UUID,
+    take_id: UUID,
+    model_id: str,
+    mode: str,
+    deadline_at: datetime | None,
+) -> dict[str, Any]:
+    """The first step of a take: one call, or the submission of an asynchronous one."""
+    synchronous = mode == "sync"
+    return {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "kind": "generate" if synchronous else "submit",
+        "lane": "generate" if synchronous else "async",
+        "capped_by": model_id,
+        "deadline_at": deadline_at,
+        "generation_id": generation_id,
+        "take_id": take_id,
+    }
+
+
+def event_data(
+    production_id: UUID, shot_id: UUID | None, external_ref: str | None, **more: Any
+) -> dict[str, Any]:
+    """What every event of a generation carries: ids and the tracker's own reference."""
+    return {
+        "production_id": str(production_id),
+        "shot_id": str(shot_id) if shot_id else None,
+        "external_ref": external_ref,
+        **more,
+    }
+
+
+def _ledger_body(
+    seal: Seal,
+    request: GenerationRequest,
+    plan: Plan,
+    api_key_id: UUID | None,
+    takes: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "production": str(request.production_id),
+        "shot": str(request.shot_id) if request.shot_id else None,
+        "kind": request.kind.value,
+        "model": plan.card.id,
+        "requested_by": str(api_key_id) if api_key_id else None,
+        "prompt_hash": seal.keyed_hash(request.prompt.encode()) if request.prompt else None,
+        "negative_prompt_hash": seal.keyed_hash(request.negative_prompt.encode())
+        if request.negative_prompt
+        else None,
+        "controls_hash": seal.keyed_hash(repr(sorted(request.controls.items())).encode()),
+        "inputs": {
+            slot.value: {"media": str(file.id), "sha256": file.sha256, "rights": file.rights_basis}
+            for slot, file in plan.inputs.items()
+        },
+        "takes": [{"take": str(take["id"]), "seed": take["seed"]} for take in takes],
+        "estimate_usd": str(plan.quote.total),
+    }

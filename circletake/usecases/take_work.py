@@ -1,0 +1,172 @@
+"""What a worker needs to know to make a take: read once, when the step begins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from circletake.domain.kinds import Billed, InputSlot
+from circletake.domain.pictures import ModelCard
+from circletake.domain.takes import TERMINAL, TakeState
+from circletake.ports import Seal
+from circletake.records.context import Shot
+from circletake.records.generations import Generation, GenerationInput, Invocation, Take
+from circletake.records.media import MediaFile
+from circletake.records.session import TenantSession
+from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, lock_generation, lock_takes
+from circletake.usecases.tools import TenantAtWork, Tools
+
+# kinds of steps that run when the model has already accepted the call
+AFTER_THE_CALL = frozenset({"poll", "finish"})
+
+
+@dataclass(frozen=True, slots=True)
+class TakeWork:
+    """One take to be made. Rows are as they were at the beginning; nothing is locked any more."""
+
+    step: ClaimedStep
+    tenant: TenantAtWork
+    card: ModelCard
+    generation: Generation
+    take: Take
+    shot_code: str | None
+    inputs: Mapping[InputSlot, MediaFile]
+    open_invocation: Invocation | None  # a call that began and whose end nobody recorded
+    prompt: str | None = field(repr=False)
+    negative_prompt: str | None = field(repr=False)
+
+    @property
+    def staging(self) -> str:
+        """The generation's corner of the bucket for what isn't published."""
+        return f"staging/{self.generation.production_id}/{self.generation.id}"
+
+
+async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
+    """Make the take `running`. None: it was canceled, overdue or over already, and the step is ended."""
+    tenant = await tools.tenant(step.tenant_id)
+    async with tools.database.tenant(step.tenant_id) as session:
+        generation, takes = await lock_take(session, step)
+        take = one_take(takes, step.take_id)
+        invocation = await session.scalar(
+            select(Invocation)
+            .where(Invocation.take_id == take.id, Invocation.ended_at.is_(None))
+            .order_by(Invocation.id.desc())
+        )
+        ending = _ending_instead(step, take, invocation)
+        if take.state in TERMINAL or ending is not None:
+            if ending is not None and take.state not in TERMINAL:
+                await end_take(session, tenant.seal, generation, takes, take, ending)
+            await end_step(session, step)
+            await wake_dispatcher(session)
+            return None
+        await hold_fence(session, step)
+        if take.state != TakeState.RUNNING:
+            take.state = TakeState.RUNNING.value
+            take.started_at = take.started_at or await session.scalar(select(func.now()))
+            generation.state = TakeState.RUNNING.value
+        shot_code = await session.scalar(select(Shot.code).where(Shot.id == generation.shot_id))
+        rows = await session.execute(
+            select(GenerationInput.slot, MediaFile)
+            .join(MediaFile, MediaFile.id == GenerationInput.media_id)
+            .where(GenerationInput.generation_id == generation.id)
+        )
+        inputs = {InputSlot(slot): file for slot, file in rows}
+    card = tools.catalogue.get(generation.model_id)
+    if card is None:
+        raise LookupError("the model of this generation is no longer in the catalogue")
+    seal = tenant.seal
+    return TakeWork(
+        step=step,
+        tenant=tenant,
+        card=card,
+        generation=generation,
+        take=take,
+        shot_code=shot_code,
+        inputs=inputs,
+        open_invocation=invocation,
+        prompt=open_text(seal, generation.prompt, f"generations.prompt:{generation.id}"),
+        negative_prompt=open_text(
+            seal, generation.negative_prompt, f"generations.negative_prompt:{generation.id}"
+        ),
+    )
+
+
+def _ending_instead(step: ClaimedStep, take: Take, invocation: Invocation | None) -> Ending | None:
+    """Why the take ends here instead of being made, if it does. What was accepted before is paid all the same."""
+    if take.cancel_requested:
+        if step.kind in AFTER_THE_CALL:
+            return Ending(
+                TakeState.CANCELED, Billed.TRUE, "canceled", "Canceled after the model had accepted the call."
+            )
+        billed = Billed.FALSE if invocation is None else Billed.UNKNOWN
+        return Ending(TakeState.CANCELED, billed, "canceled", "Canceled before the model answered.")
+    if step.overdue and take.state == TakeState.QUEUED and take.started_at is None:
+        return Ending(TakeState.EXPIRED, Billed.FALSE, "expired", "Its deadline passed before it started.")
+    return None
+
+
+def open_text(seal: Seal, sealed: bytes | None, place: str) -> str | None:
+    return None if sealed is None else seal.open(sealed, place=place).decode()
+
+
+async def lock_take(session: TenantSession, step: ClaimedStep) -> tuple[Generation, list[Take]]:
+    """Lock the generation and its takes, in the order that holds everywhere."""
+    if step.generation_id is None:
+        raise ValueError("this step belongs to no generation")
+    generation = await lock_generation(session, step.tenant_id, step.generation_id)
+    return generation, await lock_takes(session, step.tenant_id, step.generation_id)
+
+
+async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:
+    """End the take and its step. A cancel that came meanwhile wins, and keeps what was billed."""
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        generation, takes = await lock_take(session, work.step)
+        await hold_fence(session, work.step)
+        take = one_take(takes, work.take.id)
+        if take.state not in TERMINAL:
+            if take.cancel_requested:
+                ending = Ending(
+                    TakeState.CANCELED,
+                    ending.billed,
+                    "canceled",
+                    "Canceled while the model was at work; a call that was accepted is paid.",
+                )
+            await end_take(session, work.tenant.seal, generation, takes, take, ending)
+        await end_step(session, work.step, trouble=ending.code)
+        await wake_dispatcher(session)
+
+
+async def requeue_take(session: TenantSession, step: ClaimedStep, take_id: UUID) -> None:
+    """Show a take whose step was put off before anything was paid as waiting again."""
+    _, takes = await lock_take(session, step)
+    take = one_take(takes, take_id)
+    if take.state == TakeState.RUNNING:
+        take.state = TakeState.QUEUED.value
+        await session.flush()
+
+
+async def bury_take(tools: Tools, step: ClaimedStep) -> None:
+    """Give up what crashed its worker twice, alone: the take fails with `dead_letter` and stays to be seen."""
+    tenant = await tools.tenant(step.tenant_id)
+    async with tools.database.tenant(step.tenant_id) as session:
+        if step.take_id is not None:
+            generation, takes = await lock_take(session, step)
+            take = one_take(takes, step.take_id)
+            paid = await session.scalar(
+                select(func.count())
+                .select_from(Invocation)
+                .where(Invocation.take_id == take.id, Invocation.call_started_at.is_not(None))
+            )
+            if take.state not in TERMINAL:
+                ending = Ending(
+                    TakeState.FAILED,
+                    Billed.UNKNOWN if paid else Billed.FALSE,
+                    "dead_letter",
+                    "Its worker was lost again and again. It is kept for the operator to look at.",
+                )
+                await end_take(session, tenant.seal, generation, takes, take, ending)
+        await end_step(session, step)
+        await wake_dispatcher(session)
