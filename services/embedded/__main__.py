@@ -12,7 +12,7 @@ from pathlib import Path
 from services.embedded.connection import read_connection
 from services.embedded.home import AlreadyUp, Home, default_home
 from services.embedded.own import Options
-from services.embedded.process import StartFailed
+from services.embedded.process import StartFailed, stop_with_parent
 from services.embedded.stack import Stack
 
 _WATCH_SECONDS = 0.3
@@ -51,12 +51,17 @@ def main() -> int:
     up.add_argument(
         "--async-seconds", type=float, metavar="S", help="how long an offline video takes at least"
     )
+    up.add_argument(
+        "--stop-with-parent", action="store_true", help="stop when the process that started this one ends"
+    )
     commands.add_parser("down", parents=[shared], help="stop the stack of this folder and wait for its end")
     commands.add_parser("status", parents=[shared], help="say what runs; exit code 3 when nothing does")
     commands.add_parser("paths", parents=[shared], help="print where data, logs and connection.json are")
     arguments = parser.parse_args()
     home = Home(arguments.home)
     if arguments.command == "up":
+        if arguments.stop_with_parent:
+            stop_with_parent()
         return _up(home, Options(arguments.workers, {}, arguments.instant, arguments.async_seconds))
     if arguments.command == "down":
         return _down(home)

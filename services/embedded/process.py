@@ -1,5 +1,6 @@
 """Starting, waiting for and ending one child process."""
 
+import ctypes
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 LAUNCHER = Path(__file__).with_name("launch.py")
+_PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
 _LOG_TAIL_CHARACTERS = 1500
 
@@ -215,6 +217,11 @@ def end_leftovers(marks: Mapping[str, tuple[int, float]], patience_seconds: floa
             continue
     psutil.wait_procs(left, timeout=5.0)
     return [alive[process.pid] for process in left if process.pid in alive]
+
+
+def stop_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent ends: killing `make` then leaves no supervisor behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def minimal_env(**extra: str) -> dict[str, str]:
