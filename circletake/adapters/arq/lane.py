@@ -115,8 +115,10 @@ class LaneWorker(Worker):
             await self._drop([job_id.encode()], "another type of key")
         except (RedisError, OSError) as fault:
             _log.warning("bell_unfinished", lane=self._lane, name=job_id, reason=type(fault).__name__)
-        finally:
-            self._answered()
+
+    def _release_sem_dec_counter_on_complete(self) -> None:
+        super()._release_sem_dec_counter_on_complete()
+        self._answered()  # only now does the next round see the place as free
 
     async def heart_beat(self) -> None:
         """Write no health key, run no cron."""
