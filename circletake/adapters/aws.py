@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import boto3
@@ -19,11 +20,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from circletake.domain.tenants import TenantStorage
+from circletake.kit import clock
 from circletake.ports import SessionCredentials, StorageFault, TenantSessions
 
 T = TypeVar("T")
 
-_KEPT_CLIENTS = 256
+_KEPT_CLIENTS = 128  # each holds up to `threads` open connections
 
 # What S3, STS, KMS and Bedrock answer when they no longer know a session.
 _REFUSED_SESSION = frozenset(
@@ -62,7 +64,7 @@ class AwsClients:
         times = timeouts or Timeouts()
         self._session = boto3.Session()
         self._lock = threading.Lock()
-        self._clients: OrderedDict[tuple[str | None, ...], Any] = OrderedDict()
+        self._clients: OrderedDict[tuple[str | None, ...], tuple[datetime | None, Any]] = OrderedDict()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="aws")
         self._config = Config(
             connect_timeout=times.connect_seconds,
@@ -89,7 +91,7 @@ class AwsClients:
             found = self._clients.get(name)
             if found is not None:
                 self._clients.move_to_end(name)
-                return found
+                return found[1]
             made = self._session.client(  # type: ignore[call-overload]
                 service,
                 region_name=region,
@@ -99,10 +101,17 @@ class AwsClients:
                 aws_session_token=getattr(credentials, "session_token", None),
                 config=self._config.merge(config) if config else self._config,
             )
-            self._clients[name] = made
-            while len(self._clients) > _KEPT_CLIENTS:
-                self._clients.popitem(last=False)  # a call under way still holds it
+            self._clients[name] = (getattr(credentials, "expires_at", None), made)
+            self._drop_old()
             return made
+
+    def _drop_old(self) -> None:
+        """Let go of clients whose session has ended, and of the least used; a call under way still holds its own."""
+        now = clock.now()
+        for name in [each for each, (ends, _) in self._clients.items() if ends is not None and ends <= now]:
+            del self._clients[name]
+        while len(self._clients) > _KEPT_CLIENTS:
+            self._clients.popitem(last=False)
 
     async def run(self, call: Callable[[], T]) -> T:
         """Run a blocking call in the pool. Cancelling the caller doesn't stop a call that has begun."""
@@ -112,7 +121,7 @@ class AwsClients:
         """Stop taking calls and close the connections; calls under way end by themselves."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         with self._lock:
-            for client in self._clients.values():
+            for _, client in self._clients.values():
                 client.close()
             self._clients.clear()
 

@@ -51,7 +51,12 @@ def _may_provision() -> list[dict[str, Any]]:
                 f"arn:aws:kms:*:{ACCOUNT_ID}:alias/circletake-*",
             ],
         },
-        {"Effect": "Allow", "Action": ["kms:CreateKey", "kms:ListAliases"], "Resource": "*"},
+        # CreateAlias is judged here by no resource at all; AWS judges it by the alias and the key
+        {
+            "Effect": "Allow",
+            "Action": ["kms:CreateAlias", "kms:CreateKey", "kms:ListAliases"],
+            "Resource": "*",
+        },
     ]
 
 
