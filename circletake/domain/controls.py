@@ -96,7 +96,14 @@ _ALL = (
         minimum=0,
         unit="plate pixels",
     ),
-    Control("duration_seconds", "integer", "Length of the clip.", minimum=1, maximum=3600, unit="seconds"),
+    Control(
+        "duration_seconds",
+        "integer",
+        "Length of the clip; it decides the price.",
+        minimum=1,
+        maximum=3600,
+        unit="seconds",
+    ),
     Control(
         "resolution",
         "choice",

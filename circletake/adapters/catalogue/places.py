@@ -14,12 +14,15 @@ class CatalogueFault(Exception):
 def load_yaml(path: Path) -> tuple[Any, yaml.Node]:
     """Return the content and its node tree. Raises CatalogueFault, also for a key given twice."""
     try:
-        text = path.read_text("utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is None:
-            raise CatalogueFault(f"{path}: the file is empty")
-        _refuse_repeated_keys(path, node, set())
-        return yaml.safe_load(text), node
+        loader = yaml.SafeLoader(path.read_text("utf-8"))
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                raise CatalogueFault(f"{path}: the file is empty")
+            _refuse_repeated_keys(path, node, set())  # before merge keys are dissolved into the tree
+            return loader.construct_document(node), node
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CatalogueFault(f"{path}:{line}: {error.problem}") from error

@@ -1,0 +1,237 @@
+"""The catalogue of models: what it says, and how a wrong file is refused."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import circletake.data
+from circletake.adapters.catalogue.files import load_catalogue
+from circletake.adapters.catalogue.places import CatalogueFault
+from circletake.domain.availability import ends_within, lifecycle_on, refusal
+from circletake.domain.kinds import Kind
+from tests.unit.model_requests import OUTPAINT, RAY2, SD35, card_of, catalogue
+
+OWN = Path(circletake.data.__file__).parent / "models.yaml"
+TODAY = date(2026, 11, 22)
+STUDIO_MODEL = """\
+version: 1
+models:
+  - id: studio.own-v1
+    name: Studio's own
+    provider: Studio
+    dialect: stability_text
+    kinds: [concept_art]
+    mode: sync
+    regions: [us-west-2]
+    lifecycle: active
+    price: {unit: image, usd: "0.02", as_of: 2026-11-01, source: our contract, confirmed: true}
+    controls: [output_format]
+    seed: honoured
+    limits:
+      prompt_max_chars: 100
+      controls:
+        output_format: {values: [png], default: png}
+    on_unknown: hold
+    max_running: 2
+    timeout_seconds: 60
+    digital_source_type: trainedAlgorithmicMedia
+    terms:
+      url: https://studio.example/terms
+      captured_on: 2026-11-01
+      sha256: null
+      training_on_inputs: "no"
+      shared_with_provider: "no"
+      indemnity: ours
+      source: our contract
+    unconfirmed: []
+defaults:
+  concept_art: studio.own-v1
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "studio.yaml"
+    path.write_text(dedent(text), "utf-8")
+    return path
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    path = written(tmp_path, text)
+    with pytest.raises(CatalogueFault) as fault:
+        load_catalogue(path)
+    assert str(path) in str(fault.value)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "model_id"),
+    [
+        ("concept_art", SD35),
+        ("set_extension", OUTPAINT),
+        ("cleanup", "us.stability.stable-image-erase-object-v1:0"),
+        ("element", "us.stability.stable-image-inpaint-v1:0"),
+        ("previs_shot", RAY2),
+    ],
+)
+def test_every_kind_has_a_live_default(kind, model_id):
+    """A request that names no model runs."""
+    card = catalogue().default_for(kind)
+    assert (card.id, card.lifecycle) == (model_id, "active")
+    assert Kind(kind) in card.kinds
+
+
+@pytest.mark.parametrize(
+    ("model_id", "ended"),
+    [
+        ("amazon.nova-canvas-v1:0", date(2026, 9, 30)),
+        ("amazon.nova-reel-v1:0", date(2026, 9, 30)),
+        ("amazon.nova-reel-v1:1", date(2026, 9, 30)),
+        ("amazon.titan-image-generator-v2:0", date(2026, 6, 30)),
+    ],
+)
+def test_an_ended_model_is_shown_and_refused_with_what_to_use_instead(model_id, ended):
+    """An old script gets an answer it can act on."""
+    card = card_of(model_id)
+    assert (card.lifecycle, card.eol_on) == ("eol", ended)
+    found = refusal(card, next(iter(card.kinds)), TODAY)
+    assert found is not None
+    assert (found.pointer, found.code) == ("/model", "model_ended")
+    assert any(live in found.message for live in (SD35, RAY2))
+
+
+def test_a_live_model_is_not_refused_for_a_kind_it_serves_and_is_for_others():
+    """The refusal names the kinds."""
+    card = card_of(SD35)
+    assert refusal(card, Kind.CONCEPT_ART, TODAY) is None
+    found = refusal(card, Kind.CLEANUP, TODAY)
+    assert found is not None
+    assert "concept_art" in found.message
+
+
+def test_a_date_of_end_that_has_come_counts_whatever_the_file_says(tmp_path):
+    """A catalogue may be older than a model's end."""
+    card = load_catalogue(
+        written(
+            tmp_path, STUDIO_MODEL.replace("lifecycle: active", "lifecycle: legacy\n    eol_on: 2027-01-08")
+        )
+    ).get("studio.own-v1")
+    assert card is not None
+    assert lifecycle_on(card, date(2027, 1, 7)) == "legacy"
+    assert lifecycle_on(card, date(2027, 1, 8)) == "eol"
+    assert ends_within(card, TODAY, timedelta(days=60))
+    assert not ends_within(card, TODAY, timedelta(days=40))
+
+
+def test_a_price_nobody_confirmed_says_so():
+    """Ray2's price is in no list that was read."""
+    card = card_of(RAY2)
+    assert not card.price.confirmed
+    assert any("price" in each for each in card.unconfirmed)
+    assert card.price.by_resolution == {"540p": Decimal("0.75"), "720p": Decimal("1.50")}
+
+
+def test_a_synchronous_paid_call_is_never_repeated_blindly():
+    """It has no token: a repeat could be paid twice."""
+    for card in catalogue().all():
+        if card.mode == "sync":
+            assert card.on_unknown == "hold"
+
+
+def test_the_offline_stack_does_not_claim_a_trained_model():
+    """Its pictures come from algorithms and must say so; nothing else changes."""
+    offline = {card.id: card for card in load_catalogue(offline=True).all()}
+    for card in catalogue().all():
+        assert card.digital_source_type == "trainedAlgorithmicMedia"
+        assert offline[card.id].digital_source_type == "algorithmicMedia"
+        assert offline[card.id].price == card.price
+
+
+def test_a_studios_file_adds_a_model_and_changes_a_default(tmp_path):
+    """Without code, and without losing what the product knows."""
+    found = load_catalogue(written(tmp_path, STUDIO_MODEL))
+    assert found.default_for("concept_art").name == "Studio's own"
+    assert found.default_for("cleanup").id == catalogue().default_for("cleanup").id
+    assert len(found.all()) == len(catalogue().all()) + 1
+
+
+def test_a_studios_file_replaces_a_model_of_the_same_id(tmp_path):
+    """A negotiated price, for example."""
+    text = STUDIO_MODEL.replace("studio.own-v1", SD35)
+    card = load_catalogue(written(tmp_path, text)).get(SD35)
+    assert card is not None
+    assert card.price.usd == Decimal("0.02")
+
+
+def test_an_unknown_model_or_kind_is_not_found():
+    """None and ValueError, never another model."""
+    assert catalogue().get("stability.sd9") is None
+    with pytest.raises(ValueError, match="banana"):
+        catalogue().default_for("banana")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "word"),
+    [
+        ("    mode: sync", "    mode: sync\n    colour: red", "colour: red", "colour"),
+        ('usd: "0.02"', "usd: 0.02", "usd: 0.02", "quotes"),
+        ('usd: "0.02"', 'usd: "-1"', 'usd: "-1"', "usd"),
+        ("dialect: stability_text", "dialect: klingon", "- id: ", "klingon"),
+        ("controls: [output_format]", "controls: [output_format, warp]", "- id: ", "warp"),
+        ("default: png", "default: tiff", "default: tiff", "default"),
+        ("lifecycle: active", "lifecycle: eol", "- id: ", "eol_on"),
+        ("kinds: [concept_art]", "kinds: [poetry]", "kinds: ", "kinds"),
+        ("concept_art: studio.own-v1", "cleanup: studio.own-v1", "cleanup: ", "does not serve"),
+        ("concept_art: studio.own-v1", "concept_art: nobody", ": nobody", "not in the catalogue"),
+        ("max_running: 2", "max_running: 0", "- id: ", "max_running"),
+        ("    name: Studio's own", "    name: A\n    name: B", "name: B", "twice"),
+        ("    seed: honoured\n", "", "- id: ", "seed"),
+        ("source_type: trainedAlgorithmicMedia", "source_type: digitalCapture", "digitalCapture", "digital"),
+        ("version: 1", "version: 2", "version: 2", "version"),
+    ],
+)
+def test_a_wrong_file_is_refused_at_the_line(tmp_path, old, new, where, word):
+    """Who edits the file learns where and what."""
+    assert old in STUDIO_MODEL
+    text = STUDIO_MODEL.replace(old, new)
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if where in each)
+    message = refused(tmp_path, text)
+    assert f"studio.yaml:{line}:" in message
+    assert word in message
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a list", "{", "version: 1\nmodels: !!python/object/apply:os.getcwd []", "\x07"]
+)
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path, text):
+    """Also one that would run code in a careless parser."""
+    refused(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    """A mistyped path must not mean the product's own catalogue."""
+    with pytest.raises(CatalogueFault, match=r"gone\.yaml"):
+        load_catalogue(tmp_path / "gone.yaml")
+
+
+def test_a_model_given_twice_is_refused(tmp_path):
+    """Which of the two prices would count?"""
+    start, end = STUDIO_MODEL.index("  - id"), STUDIO_MODEL.index("defaults:")
+    block = STUDIO_MODEL[start:end]
+    assert "given twice" in refused(tmp_path, STUDIO_MODEL[:end] + block + STUDIO_MODEL[end:])
+
+
+def test_a_kind_without_a_default_is_refused(tmp_path):
+    """Found when the process starts, not when somebody asks."""
+    base = written(tmp_path, OWN.read_text("utf-8").replace(f"  previs_shot: {RAY2}\n", ""))
+    with pytest.raises(CatalogueFault, match="previs_shot has no default"):
+        load_catalogue(base=base)
+
+
+def test_a_resolution_without_a_price_is_refused(tmp_path):
+    """Every length that is sold has a price."""
+    own = OWN.read_text("utf-8").replace('{540p: "0.75", 720p: "1.50"}', '{540p: "0.75"}')
+    with pytest.raises(CatalogueFault, match="no price for 720p"):
+        load_catalogue(base=written(tmp_path, own))
