@@ -36,12 +36,14 @@ _START_NOISE = 0.05
 class Hints:
     """What a caller knows beforehand, each at any resolution of the whole picture. `guess` (H×W×3) fills the hole
     at the start; `anchor` (H×W×K) says where to copy from, see `Matcher`; `wander` (0-1) is how far the search
-    may leave what it has; `targets` bounds the pixels worked on at the finest working scale."""
+    may leave what it has; `source` (H×W, 0 = never) where copies may come from; `targets` bounds the pixels worked on at the finest working scale."""
 
     guess: Picture | None = None
     anchor: Floats | None = None
     wander: float = 1.0
+    source: Mask | None = None
     targets: int = 16_000
+    cohesion: float = 0.25
 
 
 @dataclass
@@ -159,7 +161,8 @@ def _complete_part(part: Picture, hole: Bools, hints: Hints, rng: np.random.Gene
     field: Field | None = None
     for depth in range(len(levels) - 1, -1, -1):
         level = levels[depth]
-        matcher = build_matcher(level.channels, level.known, level.anchor, level.patch, rng)
+        allowed = _allowed(hints.source, level.known)
+        matcher = build_matcher(level.channels, level.known, allowed, level.anchor, level.patch, rng)
         field = _start_field(
             level, matcher, field, levels[depth + 1] if depth + 1 < len(levels) else None, rng
         )
@@ -167,10 +170,17 @@ def _complete_part(part: Picture, hole: Bools, hints: Hints, rng: np.random.Gene
         for turn in range(rounds):
             _match(level, matcher, field, first=turn == 0, wander=hints.wander, rng=rng)
             _vote(level, field)
+            matcher.wear_out(field)
         if depth == 0:
-            settle(matcher, field, matcher.project(level.channels, field.ys, field.xs), 4)
+            settle(matcher, field, matcher.project(level.channels, field.ys, field.xs), 4, hints.cohesion)
     assert field is not None
     return transfer(part, hole, levels[0].known.shape, field)
+
+
+def _allowed(source: Mask | None, known: Bools) -> Bools:
+    if source is None:
+        return np.ones_like(known)
+    return cv2.resize(source, (known.shape[1], known.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _diffuse(level: _Level) -> None:

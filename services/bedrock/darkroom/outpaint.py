@@ -3,14 +3,14 @@
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Floats, Picture
+from services.bedrock.darkroom.arrays import Floats, Mask, Picture
 from services.bedrock.darkroom.completion import Hints, complete
 from services.bedrock.darkroom.palette import tint, wished_tint
 
 _GROWTH = 0.75
 _GUESS_AREA = 300_000
-_TARGETS = 34_000
-_SEAM = 6
+_TARGETS = 24_000
+_BAND = 0.2
 
 
 def outpaint(
@@ -30,32 +30,53 @@ def outpaint(
         height, width = picture.shape[:2]
         reach = np.array([height, height, width, width]) * _GROWTH
         step = np.minimum(wanted - done, np.maximum(reach, 16).astype(int))
-        picture = _ring(picture, step, creativity, seed * 1009 + ring)
+        picture = _extend(picture, 1, (int(step[2]), int(step[3])), creativity, seed * 1009 + ring)
+        picture = _extend(picture, 0, (int(step[0]), int(step[1])), creativity, seed * 1013 + ring)
         done += step
         ring += 1
     return _tinted(picture, image, up, left, prompt)
 
 
-def _ring(picture: Picture, step: np.ndarray, creativity: float, seed: int) -> Picture:
-    up, down, left, right = (int(s) for s in step)
+def _extend(picture: Picture, axis: int, step: tuple[int, int], creativity: float, seed: int) -> Picture:
+    """Grow along one axis (0 = up and down). Places across that axis are held firmly, which carries a horizon or a
+    wall's edge on; places along it are free, or copies would fold back on themselves."""
+    before, after = step
+    if before + after == 0:
+        return picture
     height, width = picture.shape[:2]
-    canvas = cv2.copyMakeBorder(picture, up, down, left, right, cv2.BORDER_REPLICATE)
-    hole = np.full(canvas.shape[:2], 255, np.uint8)
-    hole[up : up + height, left : left + width] = 0
+    pads = (before, after, 0, 0) if axis == 0 else (0, 0, before, after)
+    canvas = cv2.copyMakeBorder(picture, *pads, cv2.BORDER_REPLICATE)
+    hole = cv2.copyMakeBorder(np.zeros((height, width), np.uint8), *pads, cv2.BORDER_CONSTANT, value=255)
     scale = min(1.0, (_GUESS_AREA / hole.size) ** 0.5)
     shape = (max(8, round(hole.shape[0] * scale)), max(8, round(hole.shape[1] * scale)))
     rng = np.random.default_rng(seed)
-    drift = 0.25 * creativity
-    y = _folded(shape, 0, (up, height, down), 0.3 + 0.4 * (1 - creativity), drift, rng)
-    x = _folded(shape, 1, (left, width, right), 0.35 + 0.4 * (1 - creativity), drift, rng)
-    guess = cv2.remap(picture, x, y, cv2.INTER_AREA if scale == 1 else cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
-    guess = cv2.GaussianBlur(guess, (0, 0), 0.5 + 3 * creativity)
-    # Heights are kept more firmly than sides: that is what carries a horizon on.
-    weight_y, weight_x = 0.55 - 0.3 * creativity, 0.4 * (1 - creativity) + 0.05
-    longest = max(height, width)
-    anchor = np.dstack([(y + up) / longest * weight_y, (x + left) / longest * weight_x]).astype(np.float32)
-    hints = Hints(guess=guess, anchor=anchor, wander=0.1 + 0.9 * creativity, targets=_TARGETS)
+    band = _BAND + 0.1 * creativity
+    spans = ((before, height, after), (0, width, 0)) if axis == 0 else ((0, height, 0), (before, width, after))
+    y, x = (_folded(shape, a, spans[a], 0.8 * band, 0.25 * creativity, rng) for a in (0, 1))
+    guess = cv2.remap(picture, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
+    guess = cv2.GaussianBlur(guess, (0, 0), 0.4 + 1.2 * creativity)
+    across = (x if axis == 0 else y) / max(height, width)
+    anchor = (across * (0.6 - 0.45 * creativity)).astype(np.float32)[..., None]
+    hints = Hints(
+        guess=guess,
+        anchor=anchor,
+        wander=0.1 + 0.9 * creativity,
+        source=_border(hole.shape, axis, step, band),
+        targets=_TARGETS,
+        cohesion=0.8,
+    )
     return complete(canvas, hole, seed, hints)
+
+
+def _border(shape: tuple[int, ...], axis: int, step: tuple[int, int], band: float) -> Mask:
+    """Copies come from the border the frame grows at: a face in the middle must not come twice."""
+    before, after = step
+    inside = shape[axis] - before - after
+    deep = max(24, int(band * inside))
+    inner = slice(before + (deep if before else 0), before + inside - (deep if after else 0))
+    allowed = np.full((shape[0], shape[1]), 255, np.uint8)
+    allowed[(inner, slice(None)) if axis == 0 else (slice(None), inner)] = 0
+    return allowed
 
 
 def _folded(

@@ -15,6 +15,8 @@ from services.bedrock.darkroom.arrays import Bools, Floats, Ints
 _COMPONENTS = 24
 _SAMPLE = 4000
 _CHUNK = 16_384
+_FREE_USES = 1.5
+_WEAR = 0.35
 _EXHAUSTIVE_PAIRS = 12_000_000
 _STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -47,6 +49,7 @@ class Matcher:
     basis: Floats
     table: Floats
     row_of: Ints
+    wear: Floats
 
     def project(self, channels: Floats, ys: Ints, xs: Ints) -> Floats:
         """Feature rows for the given centres: principal components, then the anchor."""
@@ -62,18 +65,34 @@ class Matcher:
         difference = np.take(self.table, rows, axis=0)
         difference -= features
         cost: Floats = np.einsum("ij,ij->i", difference, difference)
+        cost += self.wear[rows]
         cost[rows < 0] = np.inf
         return cost
 
+    def wear_out(self, field: "Field") -> None:
+        """Make sources dearer the more often they are copied (occurrence map of Kaspar et al., 2015): without it
+        one smooth patch is repeated into a visible weave."""
+        counts = np.bincount(field.sources, minlength=self.valid.size).astype(np.float32).reshape(self.valid.shape)
+        local = cv2.blur(counts, (self.size, self.size)) / np.maximum(
+            cv2.blur(self.valid.astype(np.float32), (self.size, self.size)), 0.05
+        )
+        fair = max(1.0, len(field.sources) / len(self.table))
+        excess = np.clip(local / fair - _FREE_USES, 0, 8)
+        price = _WEAR * float(np.median(field.costs)) * excess
+        self.wear = (0.5 * self.wear + 0.5 * price[self.valid]).astype(np.float32)
+
 
 def build_matcher(
-    channels: Floats, known: Bools, anchor: Floats, size: int, rng: np.random.Generator
+    channels: Floats, known: Bools, allowed: Bools, anchor: Floats, size: int, rng: np.random.Generator
 ) -> Matcher:
-    """Project every admissible source patch. Raises ValueError if no whole patch is known."""
+    """Project every admissible source patch: all known and centred where copying is allowed, or anywhere known if
+    that leaves none. Raises ValueError if no whole patch is known."""
     height, width = known.shape
     valid = cv2.erode(
         known.astype(np.uint8), np.ones((size, size), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     ).astype(bool)
+    if (valid & allowed).any():
+        valid &= allowed
     ys, xs = (axis.astype(np.int64) for axis in np.nonzero(valid))
     if len(ys) == 0:
         raise ValueError("no whole patch is known")
@@ -86,7 +105,7 @@ def build_matcher(
     basis = (vectors[:, ::-1][:, :_COMPONENTS] / size).astype(np.float32)
     row_of = np.full(height * width, -1, np.int64)
     row_of[ys * width + xs] = np.arange(len(ys))
-    matcher = Matcher(size, valid, anchor, mean, basis, np.empty((0, 0), np.float32), row_of)
+    matcher = Matcher(size, valid, anchor, mean, basis, np.empty((0, 0), np.float32), row_of, np.zeros(len(ys), np.float32))
     matcher.table = matcher.project(channels, ys, xs)
     return matcher
 
@@ -116,7 +135,7 @@ def search_all(matcher: Matcher, field: Field, features: Floats) -> bool:
     if count * len(features) > _EXHAUSTIVE_PAIRS:
         return False
     flat = np.flatnonzero(matcher.valid)
-    squares = np.einsum("ij,ij->i", matcher.table, matcher.table)
+    squares = np.einsum("ij,ij->i", matcher.table, matcher.table) + matcher.wear
     for start in range(0, len(features), 1024):
         part = slice(start, start + 1024)
         scores = squares - 2.0 * (features[part] @ matcher.table.T)
@@ -161,14 +180,14 @@ def search_randomly(
         radius /= 2
 
 
-def settle(matcher: Matcher, field: Field, features: Floats, rounds: int) -> None:
+def settle(matcher: Matcher, field: Field, features: Floats, rounds: int, cohesion: float) -> None:
     """Trade a little likeness for larger unbroken pieces: iterated conditional modes over the copy map.
 
-    Each seam with one of the four neighbours costs a quarter of the median distance, so isolated copies join the
+    Each seam with one of the four neighbours costs `cohesion` times the median distance, so isolated copies join the
     piece around them and texture survives whole.
     """
     height, width = matcher.valid.shape
-    price = np.float32(0.25 * np.median(field.costs) + 1e-6)
+    price = np.float32(cohesion * np.median(field.costs) + 1e-6)
     index = np.full(height * width, -1, np.int64)
     index[field.ys * width + field.xs] = np.arange(len(field.ys))
     home = field.ys * width + field.xs

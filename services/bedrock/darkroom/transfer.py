@@ -7,8 +7,10 @@ from services.bedrock.darkroom.arrays import Bools, Floats, Ints, Picture
 from services.bedrock.darkroom.patches import Field
 
 _CORRECTION_AREA = 500_000
-_CORRECTION_LIMIT = 26.0
+_LIMIT_BASE = 4.0
+_LIMIT_SHARE = 0.14
 _SEAM_LIKE = 14.0
+_RIM_LIKE = 32.0
 _BAND = 1_500_000
 
 
@@ -59,7 +61,9 @@ def _correction(part: Picture, hole: Bools, shape: tuple[int, int], field: Field
     ys, xs = np.nonzero(hole)
     copied[ys, xs] = _blend(part, hole, offsets, ys, xs)
     solved = _cascade(_seams(part, copied, hole, offsets), hole.astype(np.float32))
-    return np.clip(solved, -_CORRECTION_LIMIT, _CORRECTION_LIMIT)
+    # In the dark a small absolute shift is a visible cast.
+    limit = _LIMIT_BASE + _LIMIT_SHARE * copied.mean(axis=2, keepdims=True)
+    return np.clip(solved, -limit, limit)
 
 
 def _offset_map(shape: tuple[int, int], full: tuple[int, ...], field: Field) -> Floats:
@@ -85,10 +89,20 @@ def _blend(part: Picture, hole: Bools, offsets: Floats, y: Ints, x: Ints) -> Flo
     fy = (y + 0.5) * low_h / hole.shape[0] - 0.5
     fx = (x + 0.5) * low_w / hole.shape[1] - 0.5
     y0, x0 = np.floor(fy).astype(np.int64), np.floor(fx).astype(np.int64)
-    ay, ax = (fy - y0).astype(np.float32), (fx - x0).astype(np.float32)
-    # Steeper than bilinear: half a pixel of cross-fade is enough and doubles fewer edges.
-    ay, ax = (np.clip(2 * a - 0.5, 0, 1) for a in (ay, ax))
+    cornered = np.pad(offsets, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    same = (
+        (cornered[:-1, :-1] == cornered[1:, :-1])
+        & (cornered[:-1, :-1] == cornered[:-1, 1:])
+        & (cornered[:-1, :-1] == cornered[1:, 1:])
+    ).all(axis=2)
     pixels = part.reshape(-1, 3)
+    low = (np.clip(y0, 0, low_h - 1), np.clip(x0, 0, low_w - 1))
+    flat, usable = _source_index(offsets, low, y, x, hole)
+    blended = np.take(pixels, flat, axis=0).astype(np.float32)
+    mixed = np.flatnonzero(~same[y0 + 1, x0 + 1] | ~usable)
+    y, x, y0, x0 = y[mixed], x[mixed], y0[mixed], x0[mixed]
+    # Steeper than bilinear: half a pixel of cross-fade is enough and doubles fewer edges.
+    ay, ax = (np.clip(2 * (f[mixed] - f0) - 0.5, 0, 1).astype(np.float32) for f, f0 in ((fy, y0), (fx, x0)))
     total = np.zeros((len(y), 3), np.float32)
     share = np.full(len(y), 1e-6, np.float32)
     for dy, wy in ((0, 1 - ay), (1, ay)):
@@ -98,7 +112,7 @@ def _blend(part: Picture, hole: Bools, offsets: Floats, y: Ints, x: Ints) -> Flo
             weight = (wy * wx + 1e-4) * usable
             total += np.take(pixels, flat, axis=0) * weight[:, None]
             share += weight
-    blended: Floats = total / share[:, None]
+    blended[mixed] = total / share[:, None]
     return blended
 
 
@@ -124,7 +138,9 @@ def _seams(part: Picture, copied: Floats, hole: Bools, offsets: Floats) -> Float
         wished /= np.maximum(share, 1)[:, None]
         excess = np.where(share[:, None] > 0, wished - (copied[y2, x2] - copied[y, x]), 0)
         # A large misfit is an edge of the picture, not a seam; levelling it would bleed it into the hole.
-        excess /= 1 + np.square(excess / _SEAM_LIKE).max(axis=1, keepdims=True)
+        rim = ~(hole[y, x] & hole[y2, x2])
+        like = np.where(rim, _RIM_LIKE, _SEAM_LIKE)[:, None].astype(np.float32)
+        excess /= 1 + np.square(excess / like).max(axis=1, keepdims=True)
         forcing[y, x] += excess
         forcing[y2, x2] -= excess
     return forcing
@@ -133,19 +149,23 @@ def _seams(part: Picture, copied: Floats, hole: Bools, offsets: Floats) -> Float
 _NEIGHBOURS = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]], np.float32)
 
 
-def _cascade(forcing: Floats, inside: Floats) -> Floats:
-    """Cascadic multigrid for the Poisson equation: solve small, enlarge, polish."""
+def _cascade(forcing: Floats, inside: Floats, screen: float = 1 / 90**2) -> Floats:
+    """Cascadic multigrid for the screened Poisson equation: solve small, enlarge, polish.
+
+    The screen lets a correction die out over some 90 pixels, or small misfits would add up to a colour cast far
+    from any known pixel.
+    """
     height, width = inside.shape
     rounds = 24
     if min(height, width) > 16 and inside.any():
         size = ((width + 1) // 2, (height + 1) // 2)
         small = cv2.resize(forcing, size, interpolation=cv2.INTER_AREA) * np.float32(4)
         small_inside = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
-        coarse = _cascade(small, (small_inside > 0.99).astype(np.float32))
+        coarse = _cascade(small, (small_inside > 0.99).astype(np.float32), 4 * screen)
         solution = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     else:
         solution, rounds = np.zeros_like(forcing), 200
-    where = inside[..., None]
+    where = inside[..., None] * np.float32(1 / (1 + screen / 4))
     load = forcing * np.float32(0.25)
     for _ in range(rounds):
         around = cv2.filter2D(solution, -1, _NEIGHBOURS, borderType=cv2.BORDER_REPLICATE)
