@@ -37,7 +37,7 @@ Node = Callable[[Any, Scope], Any]
 
 
 def truthy(value: Any) -> bool:
-    return value is not None and value not in (False, "", 0) and value != [] and value != {}
+    return value is not None and value not in (False, "", 0, [], {})
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -84,43 +84,34 @@ class _Parser:
         return {"[]": _FLATTEN, "[?": _FILTER, ".": _DOT, "[": _BRACKET, **_POWER}.get(self._next, -1)
 
     def _prefix(self) -> Node:
-        match self._next:
-            case "[]" | "[?":
-                return self._infix(lambda data, scope: data, 0)
-            case "[":
-                if self._tokens[self._at + 1][0] == "number":
-                    return self._infix(lambda data, scope: data, 0)
-                self._take()
-                item = self.expression(0)
-                self._take("]")
-                return lambda data, scope: [item(data, scope)]
+        if self._next in {"[]", "[?"} or (self._next == "[" and self._tokens[self._at + 1][0] == "number"):
+            return self._infix(_current, 0)
         kind, text = self._take()
-        match kind, text:
-            case "op", "(":
-                inner = self.expression(0)
-                self._take(")")
-                return inner
-            case "op", "!":
+        if kind == "op":
+            return self._prefix_of(text)
+        if kind == "quoted":
+            return _field(text[1:-1])
+        if kind == "name":
+            return self._named(text)
+        if kind == "end":
+            raise SyntaxError("the expression ends too early")
+        literal = json.loads(text[1:-1] if kind == "json" else text)
+        return lambda data, scope: literal
+
+    def _prefix_of(self, operator: str) -> Node:
+        match operator:
+            case "@":
+                return _current
+            case "!":
                 negated = self.expression(_BRACKET)
                 return lambda data, scope: not truthy(negated(data, scope))
-            case "op", "{":
+            case "{":
                 return self._object()
-            case "op", "@":
-                return lambda data, scope: data
-            case "json", _:
-                literal = json.loads(text[1:-1])
-                return lambda data, scope: literal
-            case "string", _:
-                string = json.loads(text)
-                return lambda data, scope: string
-            case "number", _:
-                number = float(text)
-                return lambda data, scope: number
-            case "quoted", _:
-                return _field(text[1:-1])
-            case "name", _:
-                return self._named(text)
-        raise SyntaxError(f"unexpected {text!r}")
+            case "(" | "[":
+                inner = self.expression(0)
+                self._take(")" if operator == "(" else "]")
+                return inner if operator == "(" else lambda data, scope: [inner(data, scope)]
+        raise SyntaxError(f"unexpected {operator!r}")
 
     def _object(self) -> Node:
         members: dict[str, Node] = {}
@@ -192,7 +183,7 @@ class _Parser:
             self._take()
             node = self._after_dot()
         elif self._next in {"[", "[?"}:
-            node = self._infix(lambda data, scope: data, 0)
+            node = self._infix(_current, 0)
         else:
             return None
         while (binding := self._binding()) > _PROJECTION_STOP:
@@ -206,6 +197,10 @@ class _Parser:
         if kind != "name":
             raise SyntaxError(f"unexpected {text!r} after a dot")
         return self._call(text) if self._next == "(" else _field(text)
+
+
+def _current(data: Any, scope: Scope) -> Any:
+    return data
 
 
 def _field(name: str) -> Node:
@@ -268,7 +263,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "endsWith": lambda text, end: str(text or "").endswith(end),
     "split": lambda text, separator: str(text).split(separator),
     "length": lambda value: len(value or ()),
-    "keys": lambda value: list(value),
+    "keys": list,
     "values": lambda value: list(value.values()),
     "notNull": lambda *values: next((value for value in values if value is not None), None),
     "type": lambda value: _TYPES.get(type(value), "null"),

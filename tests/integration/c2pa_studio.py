@@ -117,7 +117,7 @@ def ingredient(path: Path, relationship: Any = "parentOf", **changes: Any) -> In
     return Ingredient(
         **{
             "path": path,
-            "media_type": media_type(path),
+            "media_type": MEDIA_TYPES.get(path.suffix),
             "title": path.name,
             "sha256": sha256(path),
             "relationship": relationship,
@@ -189,7 +189,7 @@ def change_one_byte(path: Path, *, from_end: int = 200) -> None:
 def reference_files() -> Path:
     """Return the C2PA files that other people signed, or skip: they aren't ours to ship."""
     default = Path(__file__).parents[3] / "shared" / "testdata"
-    directory = Path(os.environ.get("CIRCLETAKE_TESTDATA", default)) / "c2pa"
+    directory = Path(os.getenv("CIRCLETAKE_TESTDATA", default)) / "c2pa"
     if not directory.is_dir():
         pytest.skip("reference files not present: set CIRCLETAKE_TESTDATA")
     return directory

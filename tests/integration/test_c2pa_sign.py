@@ -108,6 +108,20 @@ async def test_signed_plate_brings_its_own_manifest_along(signer: C2paManifestSi
     assert verdict.claim["manifests"] == 2
 
 
+async def test_ingredient_of_any_format_is_bound_by_its_hash(
+    signer: C2paManifestSigner, studio: make.Studio, tmp_path: Path
+) -> None:
+    """An EXR plate, which no manifest can be read from, is named with its format and hash."""
+    plate = tmp_path / "plate.exr"
+    plate.write_bytes(b"\x76\x2f\x31\x01" + bytes(100))
+    target = tmp_path / "take.jpg"
+    exr = make.ingredient(plate, media_type="image/x-exr")
+    await signer.sign(make.request(make.picture(tmp_path / "s.jpg"), target, exr))
+    assertions = studio.crjson(target)["manifests"][0]["assertions"]
+    assert assertions["c2pa.ingredient.v3"]["dc:format"] == "image/x-exr"
+    assert assertions["c2pa.ingredient.v3"]["instanceID"] == f"urn:sha256:{make.sha256(plate)}"
+
+
 async def test_contact_sheet_names_its_takes_and_no_model(signer: C2paManifestSigner, tmp_path: Path) -> None:
     """A sheet is created by Circletake from placed takes; no model is credited with it."""
     takes = [make.picture(tmp_path / f"take{n}.png", seed=n) for n in (1, 2)]
@@ -237,7 +251,7 @@ async def test_timestamp_authority_that_answers_nonsense_is_retryable(
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Broken) as server:
@@ -272,7 +286,7 @@ async def test_signer_outside_our_roots_publishes_nothing(
     """With a certificate that our own roots don't cover, signing fails in place of publishing a doubtful file."""
     stranger = ensure_pki(tmp_path / "stranger")
     config = dataclasses.replace(studio.config, chain_path=stranger.chain, key_path=stranger.key)
-    with pytest.raises(SigningFault, match="signingCredential.untrusted"):
+    with pytest.raises(SigningFault, match=r"signingCredential\.untrusted"):
         await C2paManifestSigner(config, pool).sign(
             make.request(make.picture(tmp_path / "s.png"), tmp_path / "t.png")
         )

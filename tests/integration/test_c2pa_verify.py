@@ -140,9 +140,13 @@ async def test_address_in_a_file_is_never_visited(
             visits.append(self.path)
             self.send_error(404)
 
-        do_HEAD = do_POST = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *args: object) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trap) as server:
@@ -158,12 +162,14 @@ async def test_address_in_a_file_is_never_visited(
             assert str(server.server_port).encode() in bait.read_bytes()
             verdict = await signer.verify(bait, "image/jpeg")
             source = make.picture(tmp_path / "t.jpg", seed=2)
-            await signer.sign(make.request(source, tmp_path / "take.jpg", make.ingredient(bait)))
+            take = await signer.sign(make.request(source, tmp_path / "take.jpg", make.ingredient(bait)))
+            from_bait = await signer.verify(take.path, "image/jpeg")
         finally:
             server.shutdown()
             thread.join()
     assert verdict.status == "no_manifest"
     assert "never fetched" in verdict.reasons[0]
+    assert (from_bait.status, from_bait.reasons) == ("trusted", ())
     assert visits == []
 
 

@@ -29,6 +29,7 @@ _LOCAL_ALGORITHMS = {"secp256r1": b"es256", "secp384r1": b"es384"}
 _EMBEDDABLE = frozenset(
     {"image/png", "image/jpeg", "image/webp", "image/tiff", "video/mp4", "video/quicktime"}
 )
+_OPAQUE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _sign(config: SigningConfig, request: SignRequest, workplace: Path) -> Signe
         request.digital_source_type, request.ai_system, request.ai_system_version, request.rights
     )
     xmp.embed(request.source, with_xmp, request.media_type, fields)
-    store = _embed_manifest(tools, request, planned, with_xmp, signed)
+    store = _embed_manifest(tools, request, planned, signed_ingredients, with_xmp, signed)
     reading = read(signed, request.media_type, tools.context)
     _require_trusted(reading, config)
     digest, size = _sha256(signed), signed.stat().st_size
@@ -113,13 +114,21 @@ def _carries_manifest(ingredient: Ingredient, context: Context) -> bool:
 
 
 def _embed_manifest(
-    tools: _Tools, request: SignRequest, planned: ManifestPlan, source: Path, target: Path
+    tools: _Tools,
+    request: SignRequest,
+    planned: ManifestPlan,
+    signed_ingredients: set[int],
+    source: Path,
+    target: Path,
 ) -> bytes:
     builder = Builder(json.dumps(planned.definition), context=tools.context)
-    for described, ingredient in zip(planned.ingredients, request.ingredients, strict=True):
+    for index, ingredient in enumerate(request.ingredients):
+        # What carries no manifest we can read is bound by its hash alone and not parsed again: the library would
+        # record the address of a manifest on a server as a failure of the ingredient.
+        read_as = ingredient.media_type if index in signed_ingredients else _OPAQUE
         with ingredient.path.open("rb") as stream:
             try:
-                builder.add_ingredient(json.dumps(described), ingredient.media_type, stream)
+                builder.add_ingredient(json.dumps(planned.ingredients[index]), read_as, stream)
             except C2paError as error:
                 raise CannotSign(f"ingredient {ingredient.title!r} can't be read: {error}") from error
     signer = tools.kms.signer if tools.kms else tools.signer

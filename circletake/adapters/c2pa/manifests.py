@@ -76,6 +76,7 @@ def _ingredient(ingredient: Ingredient, index: int, *, signed: bool) -> dict[str
     described: dict[str, Any] = {
         "label": _label(index),
         "title": ingredient.title,
+        "format": ingredient.media_type,
         "relationship": ingredient.relationship,
         "instance_id": f"urn:sha256:{ingredient.sha256}",
     }

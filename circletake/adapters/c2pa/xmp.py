@@ -5,6 +5,7 @@ before the manifest, which then covers it. Prompts and names of prompt writers h
 left empty on purpose. Sources: IPTC Photo Metadata Standard 2025.1, PLUS LDF, XMP specification parts 1 and 3.
 """
 
+import re
 import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _PREFIXES = {
     "tiff": "http://ns.adobe.com/tiff/1.0/",
     "exif": "http://ns.adobe.com/exif/1.0/",
 }
+# XML 1.0 §2.2 has no way to write these
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OURS = frozenset(
     {
         f"{{{_IPTC}}}DigitalSourceType",
@@ -126,8 +129,7 @@ def _rdf_of(existing: bytes | None) -> ET.Element:
 
 def _text(parent: ET.Element, tag: str, value: str) -> ET.Element:
     element = ET.SubElement(parent, tag)
-    # XML 1.0 has no way to write control characters
-    element.text = "".join(c for c in value if c >= " " or c in "\t\n")
+    element.text = _NOT_XML.sub("", value)
     return element
 
 
