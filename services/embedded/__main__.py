@@ -76,7 +76,9 @@ def _up(home: Home, options: Options) -> int:
     begun = time.monotonic()
 
     def say(line: str) -> None:
-        print(f"[{time.monotonic() - begun:6.1f} s] {line}", flush=True)
+        # one write: lines come from several threads
+        sys.stdout.write(f"[{time.monotonic() - begun:6.1f} s] {line}\n")
+        sys.stdout.flush()
 
     asked_to_stop = threading.Event()
     stack = Stack(home.path, options, say)

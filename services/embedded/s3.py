@@ -27,7 +27,15 @@ def _may_assume(suffix: str) -> list[dict[str, Any]]:
 
 def _may_provision() -> list[dict[str, Any]]:
     return [
-        {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::circletake-*"]},
+        {
+            "Effect": "Allow",  # a bucket and its settings; no action here reads or writes an object
+            "Action": [
+                *("s3:CreateBucket", "s3:DeleteBucket", "s3:ListBucket", "s3:GetBucket*", "s3:PutBucket*"),
+                *("s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"),
+                *("s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+            ],
+            "Resource": "arn:aws:s3:::circletake-*",
+        },
         {
             "Effect": "Allow",
             "Action": ["iam:*Role", "iam:*RolePolicy", "iam:ListRolePolicies", "iam:UpdateAssumeRolePolicy"],

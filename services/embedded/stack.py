@@ -1,6 +1,7 @@
 """The whole stack of one home: started in parallel, stopped in order, usable from tests, demo and benchmarks."""
 
 import contextlib
+import shutil
 import signal
 import threading
 import time
@@ -182,6 +183,16 @@ class Stack:
     def _marks(self) -> dict[str, tuple[int, float]]:
         marks = {name: child.mark() for name, child in self._children.items()}
         return {name: mark for name, mark in marks.items() if mark is not None}
+
+    def discard(self) -> None:
+        """Stop and remove the home with all its data: for tests and demonstrations."""
+        data = None if self._cluster is None else self._cluster.data
+        self.stop()
+        if data is not None and data.parent != self.home.path:
+            shutil.rmtree(
+                data.parent, ignore_errors=True
+            )  # outside the home, where the user nobody reaches it
+        shutil.rmtree(self.home.path, ignore_errors=True)
 
     # --- faults and repair ------------------------------------------------------------------------------------------
 
