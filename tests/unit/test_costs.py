@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circletake.domain.costs import MICRO_DOLLAR, cost_of_take, quote
@@ -71,6 +71,7 @@ def test_a_kind_the_model_does_not_serve_has_no_quote():
         quote(card_of(SD35), Kind.CLEANUP, 1, {})
 
 
+@settings(deadline=None)
 @given(prices, st.integers(1, 500), st.sampled_from(list(Billed)))
 def test_the_total_is_the_sum_of_its_takes_and_nothing_is_negative(usd, takes, billed):
     """For any price of any precision: rounding never loses nor adds money between takes and total."""
@@ -91,6 +92,7 @@ def test_the_total_is_the_sum_of_its_takes_and_nothing_is_negative(usd, takes, b
         assert isinstance(amount, Decimal)
 
 
+@settings(deadline=None)
 @given(prices, prices, st.sampled_from([5, 9]), st.integers(1, 50))
 def test_clips_of_any_price_add_up(low, high, seconds, takes):
     """Seconds times price, rounded once for a take."""

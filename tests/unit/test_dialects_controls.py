@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circletake.dialects.registry import NoDialect, dialect_for
@@ -26,6 +26,7 @@ def test_takes_count_up_from_the_requests_seed_and_wrap_to_1(base, number, seed)
     assert take_seed(base, number) == seed
 
 
+@settings(deadline=None)
 @given(st.integers(1, SEED_MAX), st.integers(1, 10_000))
 def test_every_takes_seed_is_one_the_api_accepts_again(base, number):
     """A take's seed can be sent as the seed of a new request, which then begins with that very take."""
@@ -54,6 +55,7 @@ def test_every_control_can_be_shown(name):
     assert schema["type"] in {"string", "number", "integer", "boolean", "object"}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*CONTROLS, "strenght"]), json_values))
 def test_no_value_of_any_type_breaks_the_check(controls):
     """Whatever JSON brings, the answer is a list of violations that point into the body."""

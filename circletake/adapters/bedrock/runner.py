@@ -70,6 +70,8 @@ class BedrockModelRunner:
             meta = answer["ResponseMetadata"]
             with answer["body"] as stream:
                 content = stream.read()
+            if not content:  # a head that was cut off leaves a 200 without a length, and no error
+                raise never_answered("EmptyAnswer", timed_out=False, code="EmptyAnswer")
             return InvokeAnswer(content, meta.get("RequestId"), meta.get("RetryAttempts", 0) + 1)
 
         return await self._call(tenant, card, "invoke", call)
