@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,6 +11,7 @@ from circletake.adapters.s3.store import S3ObjectStore, S3Place, content_disposi
 from circletake.domain.tenants import TenantStorage
 from circletake.kit import clock
 from circletake.ports import Part, StorageFault
+from services.embedded.stack import Stack
 from tests.integration.storage_tenants import Storage, send, storage_of
 
 MIB = 1024 * 1024
@@ -25,7 +25,7 @@ class Gateway:
 
 
 @pytest.fixture(scope="module")
-async def gateway(stack: Any) -> AsyncIterator[Gateway]:
+async def gateway(stack: Stack) -> AsyncIterator[Gateway]:
     storage = storage_of(stack.s3_endpoint, stack.facts.principals)
     yield Gateway(storage, await storage.new_tenant("grants"), storage.store("grants"))
     storage.clients.close()

@@ -11,6 +11,7 @@ import pytest
 from circletake.adapters.s3.store import S3ObjectStore
 from circletake.domain.tenants import TenantStorage
 from circletake.ports import StorageFault
+from services.embedded.stack import Stack
 from tests.integration.storage_tenants import Storage, storage_of
 
 MIB = 1024 * 1024
@@ -28,7 +29,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-async def bucket(stack: Any) -> AsyncIterator[Bucket]:
+async def bucket(stack: Stack) -> AsyncIterator[Bucket]:
     storage = storage_of(stack.s3_endpoint, stack.facts.principals)
     yield Bucket(storage, await storage.new_tenant("objects"), storage.store())
     storage.clients.close()

@@ -14,6 +14,7 @@ from circletake.adapters.sts.provisioning import AwsTenantProvisioner, tenant_na
 from circletake.kit.ids import new_id
 from circletake.ports import StorageFault
 from services.embedded import s3 as embedded
+from services.embedded.stack import Stack
 from tests.integration.storage_tenants import Storage, storage_of
 
 
@@ -27,7 +28,7 @@ class Account:
 
 
 @pytest.fixture(scope="module")
-async def account(stack: Any) -> AsyncIterator[Account]:
+async def account(stack: Stack) -> AsyncIterator[Account]:
     storage = storage_of(stack.s3_endpoint, stack.facts.principals)
     yield Account(storage, storage.provisioner())
     storage.clients.close()

@@ -17,6 +17,7 @@ from circletake.ports import StorageFault
 from services.embedded import s3 as embedded
 from services.embedded.home import KeyPair, free_ports
 from services.embedded.process import Child, Spawner
+from services.embedded.stack import Stack
 from tests.integration.storage_tenants import MovableClock, Storage, storage_of
 
 
@@ -27,7 +28,7 @@ class One:
 
 
 @pytest.fixture(scope="module")
-async def one(stack: Any) -> AsyncIterator[One]:
+async def one(stack: Stack) -> AsyncIterator[One]:
     storage = storage_of(stack.s3_endpoint, stack.facts.principals)
     yield One(storage, await storage.new_tenant("sessions"))
     storage.clients.close()

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from circletake.domain.tenants import TenantStorage
 from circletake.ports import SealBroken
+from services.embedded.stack import Stack
 from tests.integration.storage_tenants import Storage, storage_of
 
 PLACE = "generations.prompt:018f"
@@ -34,7 +34,7 @@ class Seconds:
 
 
 @pytest.fixture(scope="module")
-async def one(stack: Any) -> AsyncIterator[One]:
+async def one(stack: Stack) -> AsyncIterator[One]:
     storage = storage_of(stack.s3_endpoint, stack.facts.principals)
     yield One(storage, await storage.new_tenant("vault"))
     storage.clients.close()
