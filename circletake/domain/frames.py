@@ -118,7 +118,7 @@ def fit_within(size: Size, limits: SizeLimits) -> Size:
         )
     return min(
         candidates,
-        key=lambda found: (round(abs(math.log(found.aspect / size.aspect)), 4), -found.pixels),
+        key=lambda found: (round(abs(math.log(found.aspect / size.aspect)), 3), -found.pixels),
     )
 
 
@@ -158,8 +158,8 @@ def centred(size: Size, box: Box) -> Box:
     )
 
 
-def same_shape(one: Size, other: Size, *, tolerance: float = 0.02) -> bool:
-    """Tell whether one is the other scaled, up to `tolerance` of the aspect (a model's rounding to 64 needs 2 %)."""
+def same_shape(one: Size, other: Size, *, tolerance: float = 0.035) -> bool:
+    """Tell whether one is the other scaled, up to `tolerance` of the aspect (rounding to 64 at 1024 needs 3 %)."""
     return abs(math.log(one.aspect / other.aspect)) <= tolerance
 
 
