@@ -1,0 +1,144 @@
+"""What the gateway accepts, the models' wire accepts: our dialects against the offline server's own reading.
+
+The two were written apart from the same documentation and share no code.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from circletake.dialects.contract import encode_body
+from circletake.dialects.registry import dialect_for
+from circletake.domain.controls import CONTROLS, SEED_MAX
+from circletake.domain.fitting import fit_within
+from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.pictures import ModelRequest, Picture
+from services.bedrock.dialects.luma import parse_ray2
+from services.bedrock.dialects.stability import PARSERS
+from services.bedrock.errors import BedrockFault
+from tests.unit.model_requests import (
+    ERASE,
+    INPAINT,
+    OUTPAINT,
+    RAY2,
+    SD35,
+    card_of,
+    native,
+    request,
+    violations,
+)
+from tests.unit.model_requests import shape as shape_for
+
+
+def png(width: int, height: int) -> bytes:
+    """A grey PNG of that size, made by hand so that a large one costs nothing."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((1 + (width + 7) // 8) * height), 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def controls_of(model_id: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Any of the API's controls, known to the model or not, inside and outside its ranges."""
+    side = st.integers(0, 2600)
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "extend": st.fixed_dictionaries({}, optional=dict.fromkeys(("left", "right", "up", "down"), side)),
+        "strength": st.floats(0, 1),
+        "creativity": st.floats(0, 1),
+        "grow_mask": st.integers(0, 30),
+        "duration_seconds": st.sampled_from([1, 5, 9, 10]),
+        "loop": st.booleans(),
+    }
+    for name, control in CONTROLS.items():
+        if control.choices:
+            values[name] = st.sampled_from(control.choices)
+    needed = {"extend": values.pop("extend")} if model_id == OUTPAINT else {}
+    return st.fixed_dictionaries(needed, optional=values)
+
+
+sizes = st.sampled_from(
+    [
+        (64, 64),
+        (64, 160),
+        (100, 250),
+        (640, 480),
+        (1920, 1080),
+        (512, 4096),
+        (3073, 3072),
+        (4096, 1716),
+        (48, 64),
+    ]
+)
+seeds = st.none() | st.integers(1, SEED_MAX)
+words = st.text(min_size=1, max_size=40).filter(str.strip)
+
+
+def stability(model_id: str) -> Callable[[bytes], object]:
+    return PARSERS[model_id.removeprefix("us.")]
+
+
+@pytest.mark.parametrize(
+    ("model_id", "kind", "slots"),
+    [
+        (SD35, Kind.CONCEPT_ART, ()),
+        (SD35, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
+        (OUTPAINT, Kind.SET_EXTENSION, (InputSlot.PLATE,)),
+        (ERASE, Kind.CLEANUP, (InputSlot.PLATE, InputSlot.MATTE)),
+        (INPAINT, Kind.ELEMENT, (InputSlot.PLATE, InputSlot.MATTE)),
+        (RAY2, Kind.PREVIS_SHOT, ()),
+        (RAY2, Kind.PREVIS_SHOT, (InputSlot.FIRST_FRAME,)),
+    ],
+)
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_what_is_accepted_here_is_accepted_on_the_wire(
+    model_id: str, kind: Kind, slots: tuple[InputSlot, ...], data: st.DataObject
+) -> None:
+    """For any request that passes the check, the fitted native body is one that the model's parser takes."""
+    card = card_of(model_id)
+    size = data.draw(sizes)
+    prompt = None if kind is Kind.CLEANUP else data.draw(words)
+    negative = None if kind is Kind.CLEANUP else data.draw(st.none() | words)
+    parts = {"prompt": prompt, "negative": negative, "seed": data.draw(seeds)}
+    controls = data.draw(controls_of(model_id))
+    assume(
+        not violations(
+            model_id, shape_for(kind, **parts, controls=controls, inputs=dict.fromkeys(slots, size))
+        )
+    )
+    pictures = {}
+    for slot in slots:
+        fit = fit_within(*size, card.limits["inputs"][slot.value])
+        pictures[slot] = Picture(png(fit.width, fit.height), "image/png", fit.width, fit.height, fit.scale)
+    body: ModelRequest = request(kind, **parts, controls=controls, pictures=pictures)
+    sent = dialect_for(card).build(body, card)
+    if model_id == RAY2:
+        assert parse_ray2(sent, 1)
+    else:
+        assert stability(model_id)(encode_body(sent, card))
+
+
+@pytest.mark.parametrize(
+    ("model_id", "kind", "breaks"),
+    [
+        (SD35, Kind.CONCEPT_ART, {"seed": SEED_MAX + 1}),
+        (SD35, Kind.CONCEPT_ART, {"aspect_ratio": "4:3"}),
+        (SD35, Kind.CONCEPT_ART, {"style_preset": "cinematic"}),
+    ],
+)
+def test_the_wire_does_refuse_what_we_would_not_send(
+    model_id: str, kind: Kind, breaks: dict[str, Any]
+) -> None:
+    """The agreement means something: the same parser refuses a body with one wrong member."""
+    sent = {**native(model_id, request(kind)), **breaks}
+    with pytest.raises(BedrockFault):
+        stability(model_id)(encode_body(sent, card_of(model_id)))
