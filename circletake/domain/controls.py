@@ -11,6 +11,8 @@ from circletake.domain.pictures import ControlReport, ControlState, Violation
 SEED_MIN = 1  # 0 asks several models for a random seed, so it can't name a take
 SEED_MAX = 4_294_967_294  # the largest seed Stability's pages allow
 
+_LONGEST = 65_536  # plate pixels: longer than any plate, and far from where arithmetic breaks
+
 EXTEND_SIDES = ("left", "right", "up", "down")
 
 ControlType = Literal["choice", "number", "integer", "boolean", "extents"]
@@ -79,6 +81,7 @@ _ALL = (
         "extents",
         "How far to extend the plate to the left, right, up and down, in plate pixels; at least one above 0.",
         minimum=0,
+        maximum=_LONGEST,
         unit="plate pixels",
     ),
     Control(
@@ -94,6 +97,7 @@ _ALL = (
         "How far the matte is grown before the model fills it, in plate pixels. The take itself never changes "
         "outside what is laid back.",
         minimum=0,
+        maximum=_LONGEST,
         unit="plate pixels",
     ),
     Control(
@@ -173,7 +177,8 @@ def check_number(
 ) -> list[Violation]:
     """Return what is wrong with a number: its type, or that it lies outside the inclusive range."""
     right_type = isinstance(value, int) if whole else isinstance(value, int | float)
-    if isinstance(value, bool) or not right_type or not math.isfinite(value):
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool) or not right_type or endless:
         return [Violation(place, "wrong_type", f"Use a {'whole ' if whole else ''}number.")]
     if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
         return [Violation(place, "out_of_range", _range_message(minimum, maximum))]
@@ -195,7 +200,7 @@ def _check_extents(place: str, value: Any) -> list[Violation]:
         if side not in EXTEND_SIDES:
             found.append(Violation(here, "unknown_side", f"The sides are: {', '.join(EXTEND_SIDES)}."))
         else:
-            found += check_number(here, pixels, 0, None, whole=True)
+            found += check_number(here, pixels, 0, _LONGEST, whole=True)
     if not found and not any(value.values()):
         found.append(Violation(place, "out_of_range", "At least one side must be above 0."))
     return found
@@ -225,7 +230,7 @@ def json_schema(control: Control) -> dict[str, Any]:
     if control.type == "choice":
         return {**schema, "type": "string", "enum": list(control.choices)}
     if control.type == "extents":
-        side = {"type": "integer", "minimum": 0}
+        side = {"type": "integer", "minimum": 0, "maximum": _LONGEST}
         sides = dict.fromkeys(EXTEND_SIDES, side)
         return {**schema, "type": "object", "properties": sides, "additionalProperties": False}
     schema["type"] = control.type

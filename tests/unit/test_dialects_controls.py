@@ -46,6 +46,20 @@ def test_a_number_that_is_none_is_refused(value):
     assert [found.code for found in check_controls({"strength": value})] == ["wrong_type"]
 
 
+@pytest.mark.parametrize(
+    ("controls", "pointer"),
+    [
+        ({"strength": 10**400}, "/controls/strength"),
+        ({"grow_mask": 10**400}, "/controls/grow_mask"),
+        ({"extend": {"left": 10**400}}, "/controls/extend/left"),
+        ({"duration_seconds": -(10**400)}, "/controls/duration_seconds"),
+    ],
+)
+def test_a_number_beyond_every_float_is_out_of_range(controls, pointer):
+    """JSON has no largest number."""
+    assert [(found.pointer, found.code) for found in check_controls(controls)] == [(pointer, "out_of_range")]
+
+
 @pytest.mark.parametrize("name", CONTROLS)
 def test_every_control_can_be_shown(name):
     """The gateway's description has a help text and a JSON schema for each."""
