@@ -80,6 +80,10 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def names(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
 def picture(path: Path, *, seed: int = 1, width: int = 96, height: int = 64) -> Path:
     """Write a noisy picture in the format of the path's ending; TIFF has 16 bits per channel."""
     pixels = np.random.default_rng(seed).integers(0, 65535, (height, width, 3), dtype=np.uint16)

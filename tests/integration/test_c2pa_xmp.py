@@ -1,6 +1,6 @@
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_hostile_packet_is_replaced(packet: bytes) -> None:
 def test_control_characters_do_not_break_the_packet() -> None:
     """A name with a stray control character still gives well-formed XML."""
     fields = xmp.XmpFields("trainedAlgorithmicMedia", "a\x00b\x1f", "v\ud800", "r")
-    packet = ElementTree.fromstring(xmp.merged(None, fields))
+    packet = ET.fromstring(xmp.merged(None, fields))
     assert "ab" in {element.text for element in packet.iter()}
 
 
