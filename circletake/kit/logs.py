@@ -113,9 +113,9 @@ class Logger:
     def error(self, event: str, **fields: object) -> None:
         self._log(logging.ERROR, event, fields)
 
-    def exception(self, event: str, **fields: object) -> None:
-        """Log with the traceback of the exception being handled; frames only, no values."""
-        self._logger.error(event, extra={"fields": fields}, exc_info=True)  # noqa: LOG014 - called in handlers
+    def failure(self, event: str, error: BaseException | None = None, **fields: object) -> None:
+        """Log the error being handled, or the one given, with its frames and none of its text."""
+        self._logger.error(event, extra={"fields": fields}, exc_info=error or True)
 
     def _log(self, level: int, event: str, fields: dict[str, object]) -> None:
         self._logger.log(level, event, extra={"fields": fields})

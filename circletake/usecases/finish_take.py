@@ -22,6 +22,7 @@ from circletake.ports import (
     Ingredient,
     LayBackFault,
     PictureRefused,
+    Probe,
     SignedFile,
     SigningFault,
     SignRequest,
@@ -52,6 +53,7 @@ class _Made:
 
     path: Path
     media_type: str
+    probe: Probe
     composite: CompositeReport | None
     plate: Path | None
 
@@ -86,7 +88,8 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
     raw = folder / "raw"
     await tools.store.get_file(work.tenant.storage, invocation.result_key or "", raw)
     if not RULES[Kind(work.generation.kind)].on_plate:
-        return _Made(raw, invocation.result_type or "image/png", None, None)
+        media_type = invocation.result_type or "image/png"
+        return _Made(raw, media_type, await tools.desk.probe(raw, media_type), None, None)
     plate, matte = None, None
     for slot in (InputSlot.PLATE, InputSlot.MATTE):
         if slot in work.inputs:
@@ -106,7 +109,7 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
         extend=work.generation.controls.get("extend"),
         grow_pixels=int(work.generation.controls.get("grow_mask", 0)),
     )
-    return _Made(target, target_type, report, plate)
+    return _Made(target, target_type, await tools.desk.probe(target, target_type), report, plate)
 
 
 async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> SignedFile:
@@ -195,7 +198,7 @@ async def _publish(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile
     name = _name(work, made.media_type)
     key = f"media/{work.generation.production_id}/{place}/{media_id}/{name}"
     stored = await tools.store.put_file(work.tenant.storage, key, signed.path, made.media_type)
-    probe = await tools.desk.probe(signed.path, made.media_type)
+    probe = made.probe
     row: dict[str, Any] = {
         "id": media_id,
         "tenant_id": work.step.tenant_id,

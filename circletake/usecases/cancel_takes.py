@@ -1,0 +1,75 @@
+"""Cancel: what waits ends at once; what is with a model is asked to stop, and is paid if it was accepted."""
+
+from uuid import UUID
+
+from sqlalchemy import func, update
+
+from circletake.domain.errors import Conflict
+from circletake.domain.kinds import Billed
+from circletake.domain.takes import TERMINAL, TakeState
+from circletake.ports import Seal
+from circletake.records.generations import Generation, Take
+from circletake.records.session import Database, TenantSession
+from circletake.records.steps import Step
+from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.find_generations import find_generation, find_take
+from circletake.usecases.steps import lock_generation, lock_takes
+
+
+async def cancel_take(database: Database, seal: Seal, tenant_id: UUID, take_id: UUID) -> Take:
+    """Cancel one take. Raises Conflict when it has ended already."""
+    async with database.tenant(tenant_id) as session:
+        found = await find_take(session, tenant_id, take_id)
+        generation, takes = await _lock(session, tenant_id, found.generation_id)
+        take = one_take(takes, take_id)
+        if take.state in TERMINAL and take.state != TakeState.CANCELED:
+            raise Conflict(f"This take has {take.state}: it can't be canceled.", code="take_ended")
+        await _cancel(session, seal, generation, takes, take)
+        await wake_dispatcher(session)
+        return take
+
+
+async def cancel_generation(database: Database, seal: Seal, tenant_id: UUID, generation_id: UUID) -> None:
+    """Cancel every take of a generation that hasn't ended. Doing it twice is no error."""
+    async with database.tenant(tenant_id) as session:
+        await find_generation(session, tenant_id, generation_id)
+        generation, takes = await _lock(session, tenant_id, generation_id)
+        for take in takes:
+            await _cancel(session, seal, generation, takes, take)
+        await wake_dispatcher(session)
+
+
+async def _lock(
+    session: TenantSession, tenant_id: UUID, generation_id: UUID
+) -> tuple[Generation, list[Take]]:
+    session.expunge_all()
+    return (
+        await lock_generation(session, tenant_id, generation_id),
+        await lock_takes(session, tenant_id, generation_id),
+    )
+
+
+async def _cancel(
+    session: TenantSession, seal: Seal, generation: Generation, takes: list[Take], take: Take
+) -> None:
+    if take.state in TERMINAL:
+        return
+    take.cancel_requested = True
+    if take.state in {TakeState.QUEUED, TakeState.HELD}:
+        # a step that was claimed in this moment finds the take ended, and ends itself
+        ending = Ending(TakeState.CANCELED, Billed.FALSE, "canceled", "Canceled before the model was called.")
+        await end_take(session, seal, generation, takes, take, ending)
+        await session.execute(
+            update(Step)
+            .where(Step.tenant_id == take.tenant_id, Step.take_id == take.id, Step.state == "ready")
+            .values(state="done", finished_at=func.now(), trouble="canceled")
+        )
+    else:
+        # an asynchronous invocation is looked at now rather than at its next turn
+        await session.execute(
+            update(Step)
+            .where(Step.tenant_id == take.tenant_id, Step.take_id == take.id, Step.state == "external")
+            .values(run_at=func.now())
+        )
+    await session.flush()

@@ -1,0 +1,122 @@
+"""Retry: a take that ended without a result is made again as a new take that says whose retry it is."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from circletake.domain.availability import refusal
+from circletake.domain.controls import SEED_MAX, SEED_MIN
+from circletake.domain.errors import Conflict, Invalid
+from circletake.domain.kinds import Kind
+from circletake.domain.takes import RETRIABLE, TakeState, generation_state
+from circletake.kit.ids import new_id
+from circletake.ports import ModelCatalogue, Seal
+from circletake.records.generations import Generation, Take
+from circletake.records.session import Database
+from circletake.records.steps import Step
+from circletake.usecases.end_take import announce_take, one_take
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.find_generations import find_take
+from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.ledger import record_entry
+from circletake.usecases.request_generation import step_for_take
+from circletake.usecases.steps import lock_generation, lock_takes
+
+MAX_TAKES_WITH_RETRIES = 200
+
+
+async def retry_take(
+    database: Database,
+    catalogue: ModelCatalogue,
+    seal: Seal,
+    *,
+    tenant_id: UUID,
+    api_key_id: UUID | None,
+    take_id: UUID,
+    claim: IdempotencyClaim | None,
+    now: datetime,
+    answer: Callable[[Take], Answer],
+) -> Answer:
+    """Add the new take and its step. Raises NotFound, Conflict when the take can't be retried, Invalid when its
+    model has ended meanwhile."""
+    async with database.tenant(tenant_id) as session:
+        remembered = await replay(session, seal, tenant_id, claim)
+        if remembered is not None:
+            return remembered
+        found = await find_take(session, tenant_id, take_id)
+        session.expunge(found)
+        generation = await lock_generation(session, tenant_id, found.generation_id)
+        takes = await lock_takes(session, tenant_id, generation.id)
+        old = one_take(takes, take_id)
+        _require_retriable(old, takes)
+        card = catalogue.get(generation.model_id)
+        refused = refusal(card, Kind(generation.kind), now.date()) if card else None
+        if card is None or refused is not None:
+            raise Invalid([refused] if refused else [], code="model_ended")
+        new_take_id = new_id()
+        row: dict[str, Any] = {
+            "id": new_take_id,
+            "tenant_id": tenant_id,
+            "created_at": now,
+            "generation_id": generation.id,
+            "number": max(take.number for take in takes) + 1,
+            "state": TakeState.QUEUED.value,
+            "seed": _new_seed(old, generation),
+            "retry_of": old.id,
+            "estimate_usd": old.estimate_usd,
+            "circled": False,
+            "rejected": False,
+            "cancel_requested": False,
+        }
+        deadline = generation.deadline_at if generation.deadline_at and generation.deadline_at > now else None
+        await session.execute(insert(Take).values(row))
+        await session.execute(
+            insert(Step).values(
+                step_for_take(tenant_id, generation.id, new_take_id, card.id, card.mode, deadline)
+            )
+        )
+        take = Take(**row)
+        generation.state = generation_state([*(TakeState(each.state) for each in takes), TakeState.QUEUED])
+        generation.finished_at = None
+        await record_entry(
+            session,
+            seal,
+            tenant_id=tenant_id,
+            kind="take.retried",
+            subject_id=take.id,
+            body={
+                "generation": str(generation.id),
+                "retry_of": str(old.id),
+                "requested_by": str(api_key_id) if api_key_id else None,
+                "seed": row["seed"],
+            },
+        )
+        await session.flush()
+        await announce_take(session, generation, take, "take.queued")
+        reply = answer(take)
+        await remember(session, seal, tenant_id, claim, reply)
+        await wake_dispatcher(session)
+    return reply
+
+
+def _require_retriable(old: Take, takes: list[Take]) -> None:
+    if old.state not in RETRIABLE:
+        raise Conflict(
+            f"This take is {old.state}; only a failed, filtered, canceled or expired take can be retried.",
+            code="take_not_retriable",
+        )
+    if len(takes) >= MAX_TAKES_WITH_RETRIES:
+        raise Conflict("This generation has too many takes: make a new generation.", code="too_many_takes")
+
+
+def _new_seed(old: Take, generation: Generation) -> int | None:
+    """A filtered take would be filtered again with the same seed; a failed one keeps its own."""
+    if generation.seed is None:
+        return None
+    if old.state == TakeState.FILTERED:
+        return secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
+    return old.seed

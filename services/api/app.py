@@ -1,0 +1,105 @@
+"""The two applications of the gateway, `/v1` for studios and `/admin/v1` for the operator, each with its own
+OpenAPI document, behind one ASGI entry."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp
+
+from circletake import __version__
+from services.api import problems
+from services.api.middleware import Surroundings, choose
+from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS
+from services.api.wiring import Gateway
+
+TENANT_TITLE = "Circletake"
+ADMIN_TITLE = "Circletake operator"
+
+TENANT_ABOUT = """
+Generation and consistency requests for film and series productions, run inside your own bucket, with provenance on
+every output.
+
+Authorise with an API key (`Authorization: Bearer ct_live_…`). Work is accepted with 202 and a `Location`; add
+`Prefer: wait=N` to wait up to 30 s for it. Send an `Idempotency-Key` with every POST that creates: a repeat gives
+the same answer and makes nothing twice. Errors are RFC 9457 problems with JSON pointers and a support id.
+"""
+
+
+def build(gateway: Gateway) -> ASGIApp:
+    """Return the gateway as one ASGI application. It starts no process and opens no port."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        gateway.live.start()
+        yield
+        await gateway.close()
+
+    tenant = _application(
+        gateway, TENANT_TITLE, TENANT_ABOUT, "/v1/openapi.json", [*TENANT, *OPEN], lifespan=lifespan
+    )
+    for router in WEBHOOKS:
+        tenant.webhooks.include_router(router)
+    admin = _application(
+        gateway, ADMIN_TITLE, "For the platform's operator.", "/admin/v1/openapi.json", ADMIN
+    )
+    return choose({"/admin": Surroundings(admin, service="admin")}, Surroundings(tenant, service="api"))
+
+
+def _application(
+    gateway: Gateway,
+    title: str,
+    about: str,
+    openapi_url: str,
+    routers: Iterable[APIRouter],
+    lifespan: Any = None,
+) -> FastAPI:
+    app = FastAPI(
+        title=title,
+        description=about,
+        version=__version__,
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        max_body_size=max(gateway.settings.api.max_body_bytes, gateway.settings.api.max_verify_bytes),
+        telemetry={"logs": False},
+    )
+    app.state.gateway = gateway
+    problems.install(app)
+    for router in routers:
+        app.include_router(router)
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the Problem schema into the document once, in place of FastAPI's own validation error."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                webhooks=app.webhooks.routes,
+                license_info=app.license_info,
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(_problem_schemas())
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change the document
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = schema.pop("$defs", {})
+    return {"Problem": schema, **parts}

@@ -1,0 +1,89 @@
+"""Takes: look, cancel, retry; circle, uncircle, reject."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from circletake.kit import clock
+from circletake.records.generations import Take
+from circletake.usecases import find_generations
+from circletake.usecases.act_on_take import act_on_take
+from circletake.usecases.cancel_takes import cancel_take
+from circletake.usecases.idempotency import Answer
+from circletake.usecases.retry_take import retry_take
+from services.api.auth import Generator, Reader, Reviewer, seal_of
+from services.api.problems import ALWAYS, declared
+from services.api.requests import Claim, reply
+from services.api.schemas.generations import Reason, RequiredReason, TakeReply
+from services.api.wiring import Gateway, gateway
+
+router = APIRouter(prefix="/v1/takes", tags=["takes"], responses=ALWAYS)
+Desk = Annotated[Gateway, Depends(gateway)]
+
+
+def _answer(status: int, take: Take) -> Answer:
+    return Answer(status, TakeReply.of(take).model_dump_json().encode(), f"/v1/takes/{take.id}")
+
+
+@router.get("/{take_id}")
+async def get(take_id: UUID, who: Reader, desk: Desk) -> TakeReply:
+    """Read one take."""
+    return TakeReply.of(await find_generations.get_take(desk.database, who.tenant_id, take_id))
+
+
+@router.post("/{take_id}/cancel", responses=declared(409))
+async def cancel(take_id: UUID, who: Generator, desk: Desk) -> TakeReply:
+    """Cancel a take that hasn't ended."""
+    seal = await seal_of(desk, who)
+    return TakeReply.of(await cancel_take(desk.database, seal, who.tenant_id, take_id))
+
+
+@router.post("/{take_id}/retry", status_code=202, response_model=TakeReply, responses=declared(409))
+async def retry(take_id: UUID, who: Generator, desk: Desk, claim: Claim) -> Response:
+    """Make a failed, filtered, canceled or expired take again, as a new take with `retry_of`."""
+    seal = await seal_of(desk, who)
+    answer = await retry_take(
+        desk.database,
+        desk.catalogue,
+        seal,
+        tenant_id=who.tenant_id,
+        api_key_id=who.api_key_id,
+        take_id=take_id,
+        claim=claim,
+        now=clock.now(),
+        answer=lambda take: _answer(202, take),
+    )
+    return reply(answer)
+
+
+@router.post("/{take_id}/circle", responses=declared(409))
+async def circle(take_id: UUID, who: Reviewer, desk: Desk, body: Reason | None = None) -> TakeReply:
+    """Choose this take. Only a succeeded take can be circled."""
+    return await _act(desk, who, take_id, "circle", body.reason if body else None)
+
+
+@router.post("/{take_id}/uncircle", responses=declared(409))
+async def uncircle(take_id: UUID, who: Reviewer, desk: Desk, body: Reason | None = None) -> TakeReply:
+    """Take the circle back. Both acts stay on record."""
+    return await _act(desk, who, take_id, "uncircle", body.reason if body else None)
+
+
+@router.post("/{take_id}/reject", responses=declared(409))
+async def reject(take_id: UUID, who: Reviewer, desk: Desk, body: RequiredReason) -> TakeReply:
+    """Reject this take, with the reason."""
+    return await _act(desk, who, take_id, "reject", body.reason)
+
+
+async def _act(desk: Gateway, who: Reviewer, take_id: UUID, act: str, reason: str | None) -> TakeReply:
+    seal = await seal_of(desk, who)
+    take = await act_on_take(
+        desk.database,
+        seal,
+        tenant_id=who.tenant_id,
+        api_key_id=who.api_key_id,
+        take_id=take_id,
+        act=act,
+        reason=reason,
+    )
+    return TakeReply.of(take)

@@ -1,0 +1,226 @@
+"""Generations and takes on the wire."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.takes import GenerationState, TakeState
+from circletake.records.generations import Generation, Take
+from circletake.usecases.plan_generation import MAX_TAKES, GenerationRequest
+from circletake.usecases.request_generation import GenerationView
+from services.api.schemas.common import Body, ExternalRef, Moment, Reply, Text
+
+MAX_PROMPT = 10_000
+
+
+class Inputs(Body):
+    """Media files by what they are for. Which ones a kind takes: see `GET /v1/models`."""
+
+    plate: UUID | None = None
+    matte: UUID | None = Field(default=None, description="White is what the model may change")
+    reference: UUID | None = None
+    first_frame: UUID | None = None
+    last_frame: UUID | None = None
+
+
+class GenerationBody(Body):
+    """A request for takes of one kind, for one shot or for a production's concept work."""
+
+    production_id: UUID
+    shot_id: UUID | None = Field(default=None, description="Required for everything but concept_art")
+    kind: Kind
+    model: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="A model's id; the kind's default when left out"
+    )
+    prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = None
+    negative_prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = None
+    inputs: Inputs = Inputs()
+    controls: dict[str, Any] = Field(
+        default_factory=dict, max_length=32, description="By name; what each model honours: `GET /v1/models`"
+    )
+    seed: int | None = Field(
+        default=None, description="Of the first take; the others follow. Random, and told, when left out"
+    )
+    takes: int = Field(default=1, description=f"1 to {MAX_TAKES}")
+    deadline: Moment | None = Field(
+        default=None, description="A take that hasn't started by then expires and costs nothing"
+    )
+    strict: bool = Field(
+        default=False, description="Refuse when a control can't be honoured exactly, instead of reporting it"
+    )
+    metadata: dict[str, Any] | None = Field(default=None, description="Yours, kept encrypted and given back")
+    external_ref: ExternalRef | None = None
+
+    def to_request(self) -> GenerationRequest:
+        inputs = {
+            InputSlot(slot): media_id
+            for slot, media_id in self.inputs.model_dump().items()
+            if media_id is not None
+        }
+        return GenerationRequest(
+            production_id=self.production_id,
+            shot_id=self.shot_id,
+            kind=self.kind,
+            model=self.model,
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            inputs=inputs,
+            controls=self.controls,
+            seed=self.seed,
+            takes=self.takes,
+            deadline_at=self.deadline,
+            strict=self.strict,
+            metadata=self.metadata,
+            external_ref=self.external_ref,
+        )
+
+
+class Failure(Reply):
+    code: str = Field(description="Stable")
+    detail: str | None = None
+
+
+class TakeReply(Reply):
+    """One generated result. A terminal take never changes its state again; a retry is a new take."""
+
+    id: UUID
+    generation_id: UUID
+    number: int
+    state: TakeState
+    hold_reason: str | None
+    seed: int | None = Field(description="null where the model takes none")
+    retry_of: UUID | None
+    billed: str | None = Field(description="true, false or unknown, once the take has ended")
+    cost_usd: Decimal | None
+    estimate_usd: Decimal
+    failure: Failure | None
+    media_id: UUID | None
+    changed_fraction: float | None = Field(
+        description="Of the frame, measured on decoded pixels against the plate"
+    )
+    circled: bool
+    rejected: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, take: Take) -> "TakeReply":
+        failure = Failure(code=take.failure_code, detail=take.failure_detail) if take.failure_code else None
+        return cls(
+            id=take.id,
+            generation_id=take.generation_id,
+            number=take.number,
+            state=TakeState(take.state),
+            hold_reason=take.hold_reason,
+            seed=take.seed_used or take.seed,
+            retry_of=take.retry_of,
+            billed=take.billed,
+            cost_usd=take.cost_usd,
+            estimate_usd=take.estimate_usd,
+            failure=failure,
+            media_id=take.media_id,
+            changed_fraction=take.changed_fraction,
+            circled=take.circled,
+            rejected=take.rejected,
+            created_at=take.created_at,
+            started_at=take.started_at,
+            finished_at=take.finished_at,
+        )
+
+
+class ControlReply(Reply):
+    control: str
+    state: str = Field(description="applied, approximated or unsupported")
+    sent: Any = Field(default=None, description="The value really sent")
+    note: str = ""
+
+
+class GenerationSummary(Reply):
+    """A generation as lists show it: without its text."""
+
+    id: UUID
+    production_id: UUID
+    shot_id: UUID | None
+    kind: Kind
+    model: str
+    state: GenerationState = Field(description="Derived from its takes")
+    external_ref: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    deadline: datetime | None
+    sheet_media_id: UUID | None = Field(description="The contact sheet, once it is drawn")
+
+    @staticmethod
+    def fields_of(generation: Generation) -> dict[str, Any]:
+        return {
+            "id": generation.id,
+            "production_id": generation.production_id,
+            "shot_id": generation.shot_id,
+            "kind": generation.kind,
+            "model": generation.model_id,
+            "state": generation.state,
+            "external_ref": generation.external_ref,
+            "created_at": generation.created_at,
+            "finished_at": generation.finished_at,
+            "deadline": generation.deadline_at,
+            "sheet_media_id": generation.sheet_media_id,
+        }
+
+    @classmethod
+    def of(cls, generation: Generation) -> "GenerationSummary":
+        return cls(**cls.fields_of(generation))
+
+
+class GenerationReply(GenerationSummary):
+    prompt: str | None
+    negative_prompt: str | None
+    inputs: dict[InputSlot, UUID]
+    controls: dict[str, Any]
+    controls_report: list[ControlReply]
+    seed: int | None
+    strict: bool
+    metadata: dict[str, Any] | None
+    ledger_entry_id: UUID
+    takes: list[TakeReply]
+
+    @classmethod
+    def of_view(cls, view: GenerationView) -> "GenerationReply":
+        generation = view.generation
+        return cls(
+            **cls.fields_of(generation),
+            prompt=view.prompt,
+            negative_prompt=view.negative_prompt,
+            inputs=view.inputs,
+            controls=generation.controls,
+            controls_report=[ControlReply(**line) for line in generation.controls_report],
+            seed=generation.seed,
+            strict=generation.strict,
+            metadata=view.metadata,
+            ledger_entry_id=generation.ledger_entry_id,
+            takes=[TakeReply.of(take) for take in view.takes],
+        )
+
+    def body(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class Reason(Body):
+    reason: Annotated[Text, Field(max_length=2000)] | None = None
+
+
+class RequiredReason(Body):
+    reason: Annotated[Text, Field(min_length=1, max_length=2000, description="Why, for the record")]
+
+
+class EventReply(Reply):
+    id: UUID
+    type: str
+    generation_id: UUID | None
+    sequence: int | None = Field(description="Counts per generation, without gaps")
+    data: dict[str, Any]
+    created_at: datetime

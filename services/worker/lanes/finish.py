@@ -1,0 +1,20 @@
+"""Picture work after the model: composite, sign, publish; contact sheets."""
+
+from collections.abc import Mapping
+
+from circletake.usecases.call_model import PaidCall
+from circletake.usecases.draw_sheet import draw_sheet
+from circletake.usecases.finish_take import finish_take
+from circletake.usecases.steps import ClaimedStep
+from circletake.usecases.tools import Tools
+from services.worker.runner import Handler
+
+
+def handlers(tools: Tools) -> Mapping[str, Handler]:
+    async def finish(step: ClaimedStep, _: PaidCall) -> None:
+        await finish_take(tools, step)
+
+    async def sheet(step: ClaimedStep, _: PaidCall) -> None:
+        await draw_sheet(tools, step)
+
+    return {"finish": finish, "sheet": sheet}

@@ -1,0 +1,25 @@
+"""Uploads and verifications, and what is given up."""
+
+from collections.abc import Mapping
+
+from circletake.usecases.bury_step import bury_step
+from circletake.usecases.inspect_media import inspect_media
+from circletake.usecases.verify_file import verify_file
+
+from circletake.usecases.call_model import PaidCall
+from circletake.usecases.steps import ClaimedStep
+from circletake.usecases.tools import Tools
+from services.worker.runner import Handler
+
+
+def handlers(tools: Tools) -> Mapping[str, Handler]:
+    async def inspect(step: ClaimedStep, _: PaidCall) -> None:
+        await inspect_media(tools, step)
+
+    async def verify(step: ClaimedStep, _: PaidCall) -> None:
+        await verify_file(tools, step)
+
+    async def bury(step: ClaimedStep, _: PaidCall) -> None:
+        await bury_step(tools, step)
+
+    return {"inspect": inspect, "verify": verify, "bury": bury}

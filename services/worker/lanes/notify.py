@@ -1,0 +1,21 @@
+"""Webhook deliveries and challenges."""
+
+from collections.abc import Mapping
+
+from circletake.usecases.challenge_endpoint import challenge_endpoint
+
+from circletake.usecases.call_model import PaidCall
+from circletake.usecases.deliver_webhook import deliver_webhook
+from circletake.usecases.steps import ClaimedStep
+from circletake.usecases.tools import Tools
+from services.worker.runner import Handler
+
+
+def handlers(tools: Tools) -> Mapping[str, Handler]:
+    async def notify(step: ClaimedStep, _: PaidCall) -> None:
+        await deliver_webhook(tools, step)
+
+    async def challenge(step: ClaimedStep, _: PaidCall) -> None:
+        await challenge_endpoint(tools, step)
+
+    return {"notify": notify, "challenge": challenge}
