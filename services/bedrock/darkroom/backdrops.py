@@ -43,7 +43,7 @@ def _sky(picture: Picture, scene: Scene, level: float, unit: float, rng: np.rand
         hatch(picture, above, mix(scene.ink, scene.sky, 0.35), 18.0, 11 * unit, unit, rng)
         return
     clouds = smooth_noise((height, width), 5, rng)
-    stretched = cv2.resize(clouds[: max(2, height // 3)], (width, height), interpolation=cv2.INTER_LINEAR)
+    stretched = cv2.resize(clouds[:, : max(2, width // 3)], (width, height), interpolation=cv2.INTER_LINEAR)
     cloud = (np.clip((stretched - 0.25) * 180, 0, 150)).astype(np.uint8)
     fill(picture, cv2.min(cloud, above), scene.paper, 0.9)
     shade = (stretched < -0.7).astype(np.uint8) * 255

@@ -105,7 +105,7 @@ def paper_grain(shape: tuple[int, int], strength: float, rng: np.random.Generato
     """Tooth of the paper, H×W around zero, in grey levels."""
     height, width = shape
     tile = rng.standard_normal((min(height, 256), min(width, 256))).astype(np.float32)
-    fine = cv2.GaussianBlur(tile, (0, 0), 0.8, borderType=cv2.BORDER_WRAP if False else cv2.BORDER_REFLECT)
+    fine = cv2.GaussianBlur(tile, (0, 0), 0.8)
     repeat = (-(-height // fine.shape[0]), -(-width // fine.shape[1]))
     cloud = cv2.resize(rng.standard_normal((6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     grain: Floats = np.tile(fine, repeat)[:height, :width] * (2 * strength) + cloud * strength

@@ -24,7 +24,7 @@ from services.bedrock.darkroom.subjects import make
 
 LABEL = "OFFLINE STAND-IN"
 _CAPTION_MIN = 150
-_HEIGHTS = {"WS": 0.42, "MS": 0.95, "CU": 1.9, "ECU": 3.4}
+_HEIGHTS = {"WS": 0.42, "MS": 0.95, "CU": 1.9, "ECU": 4.6}
 
 
 def draw_panel(prompt: str, negative_prompt: str, width: int, height: int, seed: int) -> Picture:
@@ -82,7 +82,7 @@ def _subjects(picture: Picture, scene: Scene, unit: float, rng: np.random.Genera
     if main is None:
         return
     tall = _HEIGHTS[scene.size] if main in {"person", "rocket", "tree"} else min(0.8, _HEIGHTS[scene.size] * 0.62)
-    top = {"WS": 0.0, "MS": 0.14, "CU": 0.1, "ECU": -0.08}[scene.size]
+    top = {"WS": 0.0, "MS": 0.14, "CU": 0.1, "ECU": -0.02}[scene.size]
     foot = min(0.97, scene.horizon + 0.2) if scene.size == "WS" or tall <= 0.8 else top + tall
     _put(picture, scene, main, (third, foot), tall, unit, rng)
 
@@ -118,11 +118,13 @@ def _put(
     fill(picture, whole, body)
     for at, shape in enumerate(shapes[1:]):
         fill(picture, shape, mix(body, scene.paper if at % 2 == 0 else scene.ink, 0.3), 0.55)
+        if subject.merged and name == "person":
+            outline(picture, shape, mix(scene.ink, body, 0.35), unit)
     shaded = _shade_side(whole, scene.light, wide * 0.22)
     hatch(picture, shaded, scene.ink, 58.0, 5.2 * unit, 1.1 * unit, rng)
     rim = cv2.subtract(whole, _moved(whole, -scene.light * wide * 0.035, 0))
     fill(picture, rim, (250, 242, 220), 0.5)
-    for shape in shapes:
+    for shape in [whole] if subject.merged else shapes:
         outline(picture, shape, scene.ink, 1.3 * unit)
 
 

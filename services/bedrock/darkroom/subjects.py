@@ -12,14 +12,15 @@ Outline = list[Point]
 
 @dataclass(frozen=True)
 class Subject:
-    """`aspect` is width / height; `parts` are filled one over the other, the first darkest; `round` shades it as a
-    solid; `glows` makes it a light source."""
+    """`aspect` is width / height; `parts` are filled one over the other; `round` shades it as a solid; `glows` makes
+    it a light source; `merged` inks the outer edge only."""
 
     name: str
     aspect: float
     parts: tuple[Outline, ...]
     round: bool = False
     glows: bool = False
+    merged: bool = False
 
 
 _KEYWORDS: dict[str, str] = {
@@ -64,6 +65,16 @@ def _rectangle(x0: float, y0: float, x1: float, y1: float) -> Outline:
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
 
 
+def _smooth(outline: Outline) -> Outline:
+    """Two rounds of corner cutting (Chaikin, 1974)."""
+    for _ in range(2):
+        pairs = zip(outline, [*outline[1:], outline[0]], strict=True)
+        outline = [
+            (a[0] * (1 - t) + b[0] * t, a[1] * (1 - t) + b[1] * t) for a, b in pairs for t in (0.25, 0.75)
+        ]
+    return outline
+
+
 def _person(rng: np.random.Generator) -> Subject:
     lean, stride = float(rng.normal(0, 0.03)), float(rng.uniform(0.08, 0.2))
     arm = float(rng.uniform(0.02, 0.16))
@@ -73,12 +84,14 @@ def _person(rng: np.random.Generator) -> Subject:
         (0.5 + stride - 0.05, 0.98), (0.5, 0.62), (0.5 - stride + 0.05, 0.98), (0.5 - stride - 0.12, 0.98),
         (0.34, 0.56), (0.35, 0.4), (0.28 - arm * 0.5, 0.52), (0.21 - arm * 0.5, 0.5), (0.28, 0.34),
     ]  # fmt: skip
-    head = ellipse(0.5 + lean, 0.075, 0.1, 0.066)
-    neck = _rectangle(0.455 + lean, 0.11, 0.545 + lean, 0.16)
+    head = ellipse(0.5 + lean, 0.072, 0.09, 0.066)
+    hair = [*ellipse(0.5 + lean, 0.066, 0.1, 0.068, 175, 365), (0.5 + lean, 0.045)]
+    neck = _rectangle(0.455 + lean, 0.11, 0.545 + lean, 0.17)
+    collar = [(0.44 + lean, 0.138), (0.56 + lean, 0.138), (0.5 + lean, 0.23)]
     feet = [
         [(c - 0.1, 1.0), (c - 0.07, 0.965), (c + 0.08, 0.965), (c + 0.13, 1.0)] for c in (0.5 - stride, 0.5 + stride)
     ]
-    return Subject("person", 0.46, (coat, neck, head, *feet))
+    return Subject("person", 0.46, (_smooth(coat), collar, hair, neck, head, *feet), merged=True)
 
 
 def _tree(rng: np.random.Generator) -> Subject:
@@ -87,7 +100,7 @@ def _tree(rng: np.random.Generator) -> Subject:
         ellipse(float(x), float(y), float(r), float(r) * 0.8)
         for x, y, r in zip(rng.uniform(0.25, 0.75, 7), rng.uniform(0.18, 0.48, 7), rng.uniform(0.14, 0.24, 7), strict=True)
     ]
-    return Subject("tree", 0.8, (trunk, ellipse(0.5, 0.34, 0.3, 0.26), *crowns), round=True)
+    return Subject("tree", 0.8, (trunk, ellipse(0.5, 0.34, 0.3, 0.26), *crowns), round=True, merged=True)
 
 
 def _lamp(_: np.random.Generator) -> Subject:
@@ -164,7 +177,7 @@ def _animal(rng: np.random.Generator) -> Subject:
         (0.84, 0.4), (0.8, 0.6), (0.78, 1.0), (0.71, 1.0), (0.69, 0.7), (0.36, 0.72), (0.3, 1.0), (0.23, 1.0), (0.22, 0.72),
         (0.13, 0.6), (0.1, 0.48),
     ]  # fmt: skip
-    return Subject("animal", 1.4, (body,))
+    return Subject("animal", 1.4, (_smooth(body),))
 
 
 def _boat(_: np.random.Generator) -> Subject:
@@ -186,7 +199,7 @@ def _chair(_: np.random.Generator) -> Subject:
 def _vessel(rng: np.random.Generator) -> Subject:
     belly = float(rng.uniform(0.4, 0.5))
     body = [(0.28, 0.06), (0.72, 0.06), (0.68, 0.3), (0.5 + belly, 0.6), (0.74, 1.0), (0.26, 1.0), (0.5 - belly, 0.6), (0.32, 0.3)]
-    return Subject("vessel", 0.7, (body, ellipse(0.5, 0.06, 0.22, 0.045)), round=True)
+    return Subject("vessel", 0.7, (_smooth(body), ellipse(0.5, 0.1, 0.2, 0.045)), round=True)
 
 
 def _sphere(_: np.random.Generator) -> Subject:
