@@ -73,18 +73,27 @@ class LaneWorker(Worker):
         self._on_bell = on_bell
         self._answered = answered
 
+    @property
+    def max_jobs(self) -> int:
+        """The free slots of this moment. ARQ compares it with the bells being answered before it takes each one.
+
+        It must not be remembered from the beginning of a round: a bell that was answered since has taken its slot,
+        and is no longer counted among those being answered.
+        """
+        return max(min(self._free_slots(), _MOST_BELLS), 0) if self.allow_pick_jobs else 0
+
+    @max_jobs.setter
+    def max_jobs(self, _: int) -> None:
+        """Ignore the fixed number that ARQ's constructor sets."""
+
     async def read_bells(self) -> None:
         """Start as many bells as there are free slots, less those that are being answered. No slot, no command."""
-        if not self.allow_pick_jobs:
-            return
-        self.max_jobs = min(self._free_slots(), _MOST_BELLS)
-        self.queue_read_limit = max(self.max_jobs, 0) + _LOOK_PAST
+        self.queue_read_limit = self.max_jobs + _LOOK_PAST
         await self._poll_iteration()
 
     def stop_reading(self) -> None:
         """Take no further bell, in the middle of a round too."""
         self.allow_pick_jobs = False
-        self.max_jobs = 0
 
     async def settle(self) -> None:
         """Wait for the bells being answered, and set ARQ's counters right.
@@ -134,7 +143,7 @@ class LaneWorker(Worker):
         try:
             await self._on_bell(bell.tenant_id, bell.step_id, bell.ring_no)
         except Exception:  # noqa: BLE001 - the step stays as it was and is rung again; the lane goes on
-            _log.exception("bell_failed", lane=self._lane, step_id=bell.step_id, ring_no=bell.ring_no)
+            _log.failure("bell_failed", lane=self._lane, step_id=bell.step_id, ring_no=bell.ring_no)
 
     async def _drop(self, odd: Sequence[bytes], reason: str) -> None:
         try:
