@@ -142,7 +142,7 @@ class _Outage:
         self._failures += 1
         if self._failures == 1:
             self._since = time.monotonic()
-            log = _log.warning if isinstance(fault, RedisError | OSError) else _log.exception
+            log = _log.warning if isinstance(fault, RedisError | OSError) else _log.failure
             log("redis_lost", lane=self._lane, name=self._part, reason=type(fault).__name__)
         # the jitter keeps a fleet from coming back as one
         attempt = min(self._failures, 20)  # an outage of hours must not overflow the doubling
