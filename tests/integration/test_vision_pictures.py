@@ -128,10 +128,10 @@ async def test_a_sheet_shows_every_take(desk, file, tmp_path, count):
     target = tmp_path / "sheet.jpg"
     await desk.contact_sheet(title="AGM_0010", subtitle="cleanup", takes=takes, plate=None, target=target)
     with Image.open(target) as picture:
-        sheet = np.asarray(picture).astype(int)
+        sheet = np.asarray(picture)[::4, ::4].astype(int)
     areas = [int((np.abs(sheet - colour).max(axis=2) <= 4).sum()) for colour in colours]
-    assert all(area > 10_000 for area in areas)
-    assert not areas or max(areas) <= 1.05 * min(areas)
+    assert all(area > 1_000 for area in areas)
+    assert not areas or max(areas) <= 1.1 * min(areas)
 
 
 async def test_a_take_without_a_picture_has_its_panel(desk, file, tmp_path):

@@ -19,5 +19,5 @@ class Bounds:
     max_video_pixels: int = 8192 * 4320  # one frame
     max_video_frames: int = 15 * 60 * 120
     max_child_bytes: int = 4096 * MEBI
-    probe_seconds: float = 60.0
+    probe_seconds: float = 180.0  # the largest picture on a busy machine; a bomb is stopped by its size
     work_seconds: float = 300.0

@@ -22,8 +22,9 @@ def output_type_for(plate_media_type: str) -> str:
 class VisionPictureDesk:
     """Implements `circletake.ports.PictureDesk`.
 
-    Uploads are judged in `probes`, whose children have limited memory; everything else runs in `pool`. Except in
-    `probe`, a child that dies or takes too long raises ChildDied or ChildTimedOut: try again.
+    Uploads are judged in `probes`, whose children have limited memory; everything else runs in `pool`. A pool given
+    as `probes` must serve nothing else: after its first probe a child can write no file. Except in `probe`, a child
+    that dies or takes too long raises ChildDied or ChildTimedOut: try again.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def prepare(
     scaled = _scaled(pixels, source, fitted)
     if grayscale:
         scaled = np.where(scaled >= _MATTE_THRESHOLD, 255, 0).astype(np.uint8)
-    data, media_type = _encoded(scaled, limits.get("max_bytes"), matte=grayscale)
+    data, media_type = _encoded(scaled, limits, matte=grayscale)
     return ModelInput(
         data=data,
         media_type=media_type,
@@ -64,11 +64,13 @@ def _scaled(pixels: Any, source: Size, fitted: Size) -> Any:
     )
 
 
-def _encoded(pixels: Any, max_bytes: int | None, *, matte: bool) -> tuple[bytes, str]:
+def _encoded(pixels: Any, limits: Mapping[str, Any], *, matte: bool) -> tuple[bytes, str]:
+    max_bytes = limits.get("max_bytes")
+    lossless_only = matte or "image/jpeg" not in limits.get("media_types", ("image/jpeg",))
     data = encode_png(pixels)
     if max_bytes is None or len(data) <= max_bytes:
         return data, "image/png"
-    for quality in () if matte else _JPEG_QUALITIES:
+    for quality in () if lossless_only else _JPEG_QUALITIES:
         data = encode_jpeg(pixels, quality)
         if len(data) <= max_bytes:
             return data, "image/jpeg"
