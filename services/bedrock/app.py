@@ -51,7 +51,9 @@ class OfflineBedrock:
         self._calls = CallLog(self._store)
         clients = Clients(settings.s3_endpoint, settings.region)
         invocations = Invocations(self._store)
-        self._runs = AsyncRuns(invocations, self._sessions, clients, self._pool, self._calls)
+        self._runs = AsyncRuns(
+            invocations, self._sessions, clients, self._pool, self._calls, settings.account
+        )
         self._sts = Sts(self._gate, self._sessions, clients)
         self._sync = SyncApi(settings, self._gate, self._book, self._calls, self._pool)
         self._async = AsyncApi(settings, self._gate, self._book, self._calls, invocations, self._runs)

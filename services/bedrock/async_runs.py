@@ -43,12 +43,14 @@ class AsyncRuns:
         clients: Clients,
         pool: DrawingPool,
         log_of_calls: CallLog,
+        account: str,
     ) -> None:
         self._invocations = invocations
         self._sessions = sessions
         self._clients = clients
         self._pool = pool
         self._calls = log_of_calls
+        self._account = account
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def resume(self) -> None:
@@ -130,16 +132,21 @@ class AsyncRuns:
             options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": config["kmsKeyId"]}
         if "bucketOwner" in config:
             options["ExpectedBucketOwner"] = config["bucketOwner"]
+            # every bucket here is of the one account there is; the embedded S3 server doesn't look at the header
+            if config["bucketOwner"] != self._account:
+                raise RunFailed(_unwritten(target.netloc, key, "AccessDenied"), "yes")
         client = self._clients.s3(session.access_key_id, session.secret, session.token)
         try:
             client.put_object(Bucket=target.netloc, Key=key, Body=clip, ContentType="video/mp4", **options)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "Unknown")
-            raise RunFailed(
-                f"The output could not be written to s3://{target.netloc}/{key}: {code}", "yes"
-            ) from None
+            raise RunFailed(_unwritten(target.netloc, key, code), "yes") from None
         except BotoCoreError as error:
             raise RunFailed(
                 f"The output could not be written to s3://{target.netloc}/{key}: {type(error).__name__}",
                 "yes",
             ) from None
+
+
+def _unwritten(bucket: str, key: str, why: str) -> str:
+    return f"The output could not be written to s3://{bucket}/{key}: {why}"

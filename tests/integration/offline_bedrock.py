@@ -9,12 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import cv2
@@ -35,7 +36,9 @@ ERASE = "us.stability.stable-image-erase-object-v1:0"
 INPAINT = "us.stability.stable-image-inpaint-v1:0"
 RAY2 = "luma.ray-v2:0"
 
-_START_SECONDS = 60.0
+_PATIENCE_SECONDS = 90.0
+
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -44,20 +47,35 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def eventually(probe: Callable[[], T | None], what: str) -> T:
+    """Ask again and again until the answer isn't None."""
+    pace, deadline = threading.Event(), time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        answer = probe()
+        if answer is not None:
+            return answer
+        pace.wait(0.05)
+    raise AssertionError(what)
+
+
 def _wait_until_up(process: "subprocess.Popen[bytes]", url: str) -> None:
-    """Wait for the health call; fail at once when the process ends instead."""
-    deadline = threading.Event()
-    timer = threading.Timer(_START_SECONDS, deadline.set)
-    timer.start()
-    try:
-        while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
-                answer.read()
-                return
-            if process.poll() is not None or deadline.wait(0.05):
-                raise AssertionError(f"{url} did not come up (exit code {process.poll()})")
-    finally:
-        timer.cancel()
+    def up() -> bool | None:
+        assert process.poll() is None, f"{url} ended at its start"
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.read())
+        return None
+
+    eventually(up, f"{url} did not come up")
+
+
+def ended(client: Any, arn: str) -> dict[str, Any]:
+    """Poll an asynchronous invocation as a caller would, until it has ended."""
+
+    def answer() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.get_async_invoke(invocationArn=arn)
+        return None if found["status"] == "InProgress" else found
+
+    return eventually(answer, f"{arn} did not end")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +19,7 @@ from tests.integration.offline_bedrock import (
     Server,
     Session,
     bedrock_server,
+    ended,
     make_role,
     policy,
     root_client,
@@ -64,16 +64,6 @@ def _start(client: Any, **members: Any) -> str:
     return str(client.start_async_invoke(**arguments)["invocationArn"])
 
 
-def _ended(client: Any, arn: str) -> dict[str, Any]:
-    """Poll as a caller would until the invocation has ended."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        answer: dict[str, Any] = client.get_async_invoke(invocationArn=arn)
-        if answer["status"] != "InProgress":
-            return answer
-    raise AssertionError(f"{arn} did not end")
-
-
 def _id(arn: str) -> str:
     return arn.rpartition("/")[2]
 
@@ -81,7 +71,7 @@ def _id(arn: str) -> str:
 def test_a_video_arrives_in_the_callers_bucket(place: Place) -> None:
     """It completes, and the clip is an MP4 at `{s3Uri}/{invocationId}/output.mp4`."""
     arn = _start(place.client, outputDataConfig=_output("staging/take-7/"))
-    answer = _ended(place.client, arn)
+    answer = ended(place.client, arn)
     assert answer["status"] == "Completed"
     assert "failureMessage" not in answer
     assert answer["modelArn"] == f"arn:aws:bedrock:{REGION}::foundation-model/{RAY2}"
@@ -102,7 +92,7 @@ def test_the_same_token_and_request_is_one_paid_run(place: Place) -> None:
     """A retry after a lost answer finds the same invocation; only one run is billed."""
     before, token = place.server.last_call_id(), uuid4().hex
     first = _start(place.client, clientRequestToken=token)
-    _ended(place.client, first)
+    ended(place.client, first)
     assert _start(place.client, clientRequestToken=token) == first
     billed = [row["billed"] for row in place.server.calls(before) if row["token"] == token]
     assert billed == ["yes", "no"]
@@ -143,7 +133,7 @@ def test_an_unfinished_run_is_taken_up_after_a_kill(place: Place, tmp_path: Path
         arn = _start(server.client(session))
         server.stop(signal.SIGKILL)
         server.start()
-        assert _ended(server.client(session), arn)["status"] == "Completed"
+        assert ended(server.client(session), arn)["status"] == "Completed"
         assert (
             place.s3.head_object(Bucket=BUCKET, Key=f"staging/take-7/{_id(arn)}/output.mp4")["ContentLength"]
             > 0
@@ -158,7 +148,7 @@ def test_an_unfinished_run_whose_session_is_gone_fails(place: Place, tmp_path: P
         server.stop(signal.SIGKILL)
         (tmp_path / "state" / "sessions.json").unlink()
         server.start()
-        answer = _ended(server.client(server.assume(place.role)), arn)
+        answer = ended(server.client(server.assume(place.role)), arn)
         assert answer["status"] == "Failed"
         assert "credentials" in answer["failureMessage"]
 
@@ -166,7 +156,7 @@ def test_an_unfinished_run_whose_session_is_gone_fails(place: Place, tmp_path: P
 @pytest.mark.parametrize("prefix", ["media/take-7", "other"])
 def test_a_bucket_prefix_the_session_may_not_write_fails_the_run(place: Place, prefix: str) -> None:
     """The result is written as the caller, so the caller's session decides where."""
-    answer = _ended(place.client, _start(place.client, outputDataConfig=_output(prefix)))
+    answer = ended(place.client, _start(place.client, outputDataConfig=_output(prefix)))
     assert answer["status"] == "Failed"
     assert "AccessDenied" in answer["failureMessage"]
     assert not place.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"]
@@ -176,7 +166,7 @@ def test_a_bucket_that_does_not_exist_fails_the_run(place: Place) -> None:
     session = place.server.assume(place.role)
     client = place.server.client(session)
     output = {"s3OutputDataConfig": {"s3Uri": "s3://no-such-bucket/x"}}
-    answer = _ended(client, _start(client, outputDataConfig=output))
+    answer = ended(client, _start(client, outputDataConfig=output))
     assert answer["status"] == "Failed"
     assert "NoSuchBucket" in answer["failureMessage"]
 
@@ -184,7 +174,7 @@ def test_a_bucket_that_does_not_exist_fails_the_run(place: Place) -> None:
 def test_a_bucket_of_another_owner_fails_the_run(place: Place) -> None:
     """`bucketOwner` guards against a bucket name that belongs to somebody else."""
     output = _output(bucketOwner="999999999999")
-    answer = _ended(place.client, _start(place.client, outputDataConfig=output))
+    answer = ended(place.client, _start(place.client, outputDataConfig=output))
     assert answer["status"] == "Failed"
     assert "AccessDenied" in answer["failureMessage"]
 
@@ -194,7 +184,7 @@ def test_the_clip_is_encrypted_with_the_key_that_was_asked_for(place: Place) -> 
     # the tenant's key is the tenant's to use: the bucket role of this test may do anything
     client = place.server.client(place.server.assume(place.role))
     arn = _start(client, outputDataConfig=_output(kmsKeyId=key))
-    assert _ended(client, arn)["status"] == "Completed"
+    assert ended(client, arn)["status"] == "Completed"
     stored = place.s3.head_object(Bucket=BUCKET, Key=f"staging/take-7/{_id(arn)}/output.mp4")
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", key)
 
@@ -229,18 +219,16 @@ def test_a_session_that_may_not_invoke_starts_nothing(place: Place) -> None:
 
 @pytest.fixture(scope="module")
 def listed(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str]]]:
-    """A server of its own with five invocations, the third failed."""
+    """A server of its own with five invocations, the third under way."""
     directory = tmp_path_factory.mktemp("listed")
     with bedrock_server(place.s3_endpoint, directory, "--async-seconds", "0") as server:
         client = server.client(server.assume(place.role))
         arns = []
         for number in range(5):
-            if number == 2:
-                with server.fault("fail_async", count=1):
-                    arns.append(_start(client))
-            else:
+            with server.fault("slow_async" if number == 2 else "fail_async", seconds=3600):
                 arns.append(_start(client))
-            _ended(client, arns[-1])
+            if number != 2:
+                ended(client, arns[-1])
         yield client, arns
 
 
@@ -257,8 +245,9 @@ def test_invocations_are_listed_in_pages_in_both_orders(listed: tuple[Any, list[
 
 def test_invocations_are_listed_by_status(listed: tuple[Any, list[str]]) -> None:
     client, arns = listed
-    assert _listed(client, statusEquals="Failed") == [arns[2]]
-    assert _listed(client, statusEquals="InProgress") == []
+    assert _listed(client, statusEquals="InProgress") == [arns[2]]
+    assert _listed(client, statusEquals="Failed", sortOrder="Ascending") == arns[:2] + arns[3:]
+    assert _listed(client, statusEquals="Completed") == []
 
 
 def test_invocations_are_listed_by_time(listed: tuple[Any, list[str]]) -> None:
@@ -281,6 +270,6 @@ def test_a_made_up_page_token_is_refused(listed: tuple[Any, list[str]]) -> None:
 def test_an_ended_invocation_keeps_no_prompt(place: Place) -> None:
     """The model input is content: once it isn't needed, it isn't kept. The call log never had it."""
     prompt = f"a lighthouse called {uuid4().hex}"
-    _ended(place.client, _start(place.client, modelInput={**VIDEO, "prompt": prompt}))
+    ended(place.client, _start(place.client, modelInput={**VIDEO, "prompt": prompt}))
     assert prompt not in json.dumps(place.server.calls())
     assert prompt.encode() not in (place.server.directory / "bedrock.log").read_bytes()

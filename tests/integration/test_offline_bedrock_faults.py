@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from tests.integration.offline_bedrock import (
     ERASE,
@@ -16,6 +16,8 @@ from tests.integration.offline_bedrock import (
     Session,
     bedrock_server,
     decode,
+    ended,
+    eventually,
     invoke,
     make_role,
     s3_server,
@@ -45,13 +47,6 @@ class Place:
         output = {"s3OutputDataConfig": {"s3Uri": "s3://nobodys-bucket/x"}}
         arguments = {"modelId": RAY2, "modelInput": {"prompt": "x"}, "outputDataConfig": output, **members}
         return str(self.client.start_async_invoke(**arguments)["invocationArn"])
-
-    def ended(self, arn: str) -> dict[str, Any]:
-        for _ in range(2000):
-            answer: dict[str, Any] = self.client.get_async_invoke(invocationArn=arn)
-            if answer["status"] != "InProgress":
-                return answer
-        raise AssertionError(f"{arn} did not end")
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +145,7 @@ def test_a_guardrail_intervenes_in_a_200(place: Place) -> None:
 )
 def test_an_asynchronous_run_fails_on_order(place: Place, kind: str, text: str, billed: str) -> None:
     with place.server.fault(kind):
-        answer = place.ended(place.start())
+        answer = ended(place.client, place.start())
     assert (answer["status"], answer["failureMessage"]) == ("Failed", text)
     assert place.last_call()["billed"] == billed
 
@@ -158,7 +153,8 @@ def test_an_asynchronous_run_fails_on_order(place: Place, kind: str, text: str, 
 def test_a_slow_run_is_in_progress_while_others_end(place: Place) -> None:
     with place.server.fault("slow_async", seconds=3600, count=1):
         slow = place.start()
-    place.ended(place.start())
+    with place.server.fault("fail_async"):
+        ended(place.client, place.start())
     assert place.client.get_async_invoke(invocationArn=slow)["status"] == "InProgress"
 
 
@@ -171,8 +167,8 @@ def test_a_connection_cut_in_the_answer_is_still_a_paid_call(place: Place) -> No
 
 def test_a_start_whose_answer_was_cut_is_found_again_by_its_token(place: Place) -> None:
     before = place.server.last_call_id()
-    with place.server.fault("die", count=1), pytest.raises((HTTPClientError, ConnectionClosedError)):
-        place.start(clientRequestToken="cut-once")
+    with place.server.fault("die", count=1), pytest.raises(KeyError):
+        place.start(clientRequestToken="cut-once")  # botocore reads half a JSON document as an empty answer
     assert place.start(clientRequestToken="cut-once") == place.server.calls(before)[0]["invocation_arn"]
 
 
@@ -196,12 +192,13 @@ def test_a_stall_outlasts_the_callers_patience_and_is_paid_all_the_same(place: P
         with pytest.raises(HTTPClientError):
             invoke(impatient, SD35, PROMPT)
         place.invoke()  # the server serves others meanwhile
-    rows = place.server.calls()
-    for _ in range(2000):
-        if all(row["outcome"] != "started" for row in rows):
-            break
-        rows = place.server.calls()
-    assert [row["billed"] for row in rows[-2:]] == ["yes", "yes"]
+
+    def both_ended() -> list[dict[str, Any]] | None:
+        rows = place.server.calls()[-2:]
+        return None if any(row["outcome"] == "started" for row in rows) else rows
+
+    rows = eventually(both_ended, "a stalled call did not end")
+    assert [row["billed"] for row in rows] == ["yes", "yes"]
 
 
 def test_a_count_is_used_up(place: Place) -> None:

@@ -1,7 +1,6 @@
 """What the offline model server draws comes back in the size, format and place that was asked for."""
 
 import base64
-import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -180,9 +179,8 @@ def test_other_callers_are_answered_while_pictures_are_drawn(place: Place) -> No
     """More calls than drawing processes: all are served, and the server still says it is well."""
 
     def call(seed: int) -> list[int]:
-        with contextlib.closing(place.client):
-            seeds: list[int] = invoke(place.client, SD35, {"prompt": PROMPT, "seed": seed})["seeds"]
-            return seeds
+        seeds: list[int] = invoke(place.client, SD35, {"prompt": PROMPT, "seed": seed})["seeds"]
+        return seeds
 
     with ThreadPoolExecutor(6) as threads:
         calls = [threads.submit(call, seed) for seed in range(1, 7)]
