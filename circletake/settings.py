@@ -72,6 +72,7 @@ class WorkerSettings(Section):
     child_memory_bytes: int = 4 * 1024**3
     lease_seconds: float = 30.0
     shutdown_grace_seconds: float = 30.0
+    poll_seconds: float = 5.0  # between two looks at an asynchronous invocation
     scratch_dir: Path | None = None
 
 

@@ -146,27 +146,3 @@ async def requeue_take(session: TenantSession, step: ClaimedStep, take_id: UUID)
     if take.state == TakeState.RUNNING:
         take.state = TakeState.QUEUED.value
         await session.flush()
-
-
-async def bury_take(tools: Tools, step: ClaimedStep) -> None:
-    """Give up what crashed its worker twice, alone: the take fails with `dead_letter` and stays to be seen."""
-    tenant = await tools.tenant(step.tenant_id)
-    async with tools.database.tenant(step.tenant_id) as session:
-        if step.take_id is not None:
-            generation, takes = await lock_take(session, step)
-            take = one_take(takes, step.take_id)
-            paid = await session.scalar(
-                select(func.count())
-                .select_from(Invocation)
-                .where(Invocation.take_id == take.id, Invocation.call_started_at.is_not(None))
-            )
-            if take.state not in TERMINAL:
-                ending = Ending(
-                    TakeState.FAILED,
-                    Billed.UNKNOWN if paid else Billed.FALSE,
-                    "dead_letter",
-                    "Its worker was lost again and again. It is kept for the operator to look at.",
-                )
-                await end_take(session, tenant.seal, generation, takes, take, ending)
-        await end_step(session, step)
-        await wake_dispatcher(session)

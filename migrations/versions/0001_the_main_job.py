@@ -895,7 +895,7 @@ def isolate() -> None:
         )
         op.execute(f"grant {rights} on {table} to circletake_dispatcher")
     op.execute("grant select, insert, update on model_quotas to circletake_dispatcher")
-    op.execute("grant select, delete on worker_beats to circletake_dispatcher")
+    op.execute("grant select, insert, update, delete on worker_beats to circletake_dispatcher")
 
     # the operator: tenants and keys, and to look at the queue; no content table
     for table, rights in (

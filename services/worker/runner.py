@@ -116,7 +116,7 @@ class Runner:
                     return
                 await hand_back(self._database, step)
                 log.info("step_handed_back")
-            except Exception:
+            except Exception:  # noqa: BLE001 - the loop must outlive whatever a step runs into; it is logged and rescheduled
                 log.failure("step_failed", attempt=step.attempt)
                 await self._after_failure(step)
             finally:
@@ -130,7 +130,7 @@ class Runner:
             except FenceLost:
                 work.cancel()
                 return
-            except Exception:  # the database is away: the lease says how long we may go on believing
+            except Exception:  # noqa: BLE001 - the database is away; the lease says how long we may go on
                 log.failure("heartbeat_failed")
 
     async def _after_failure(self, step: ClaimedStep) -> None:
@@ -148,7 +148,7 @@ class Runner:
                 await put_off(session, step, seconds=min(60.0, 2.0**step.attempt), trouble=code)
         except FenceLost:
             log.warning("fence_lost", fence=step.fence)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the loop must outlive whatever a step runs into; it is logged and rescheduled
             log.failure("put_off_failed")
 
     async def drain(self, grace_seconds: float) -> None:

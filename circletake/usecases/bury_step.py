@@ -1,0 +1,79 @@
+"""What is given up: a step whose worker was lost again and again, alone, ends what it was for."""
+
+from sqlalchemy import func, select
+
+from circletake.domain.kinds import Billed
+from circletake.domain.takes import TERMINAL, TakeState
+from circletake.kit import clock
+from circletake.records.events import WebhookDelivery
+from circletake.records.generations import Invocation
+from circletake.records.media import MediaFile, Verification
+from circletake.records.session import TenantSession
+from circletake.records.steps import Step
+from circletake.usecases.draw_sheet import tell_without_sheet
+from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.steps import ClaimedStep, end_step
+from circletake.usecases.take_work import lock_take
+from circletake.usecases.tools import Tools
+
+
+async def bury_step(tools: Tools, step: ClaimedStep) -> None:
+    """Run a `bury` step: `subject_id` is the dead step, which stays for the operator to look at."""
+    if step.details.get("kind") == "sheet":
+        await tell_without_sheet(tools, step, trouble="dead_letter")
+        return
+    tenant = await tools.tenant(step.tenant_id)
+    async with tools.database.tenant(step.tenant_id) as session:
+        if step.take_id is not None:
+            generation, takes = await lock_take(session, step)
+            take = one_take(takes, step.take_id)
+            if take.state not in TERMINAL:
+                ending = Ending(
+                    TakeState.FAILED,
+                    await _billed(session, step),
+                    "dead_letter",
+                    "Its worker was lost again and again. It is kept for the operator to look at.",
+                )
+                await end_take(session, tenant.seal, generation, takes, take, ending)
+        else:
+            await _end_subject(session, step)
+        await end_step(session, step)
+        await wake_dispatcher(session)
+
+
+async def _billed(session: TenantSession, step: ClaimedStep) -> Billed:
+    """A call that was answered is paid; one that began and has no end may be."""
+    outcomes = set(
+        await session.scalars(
+            select(func.coalesce(Invocation.billed, "unknown")).where(
+                Invocation.take_id == step.take_id, Invocation.call_started_at.is_not(None)
+            )
+        )
+    )
+    for billed in (Billed.TRUE, Billed.UNKNOWN):
+        if billed.value in outcomes:
+            return billed
+    return Billed.FALSE
+
+
+async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
+    """An upload, a verification or a delivery that can't be worked on is ended, not left open for ever."""
+    dead = (await session.scalars(select(Step).where(Step.id == step.subject_id))).one()
+    if dead.subject_id is None:
+        return
+    now = clock.now()
+    if dead.kind == "inspect":
+        file = await session.get(MediaFile, dead.subject_id)
+        if file is not None and file.state == "inspecting":
+            file.state, file.finished_at = "refused", now
+            file.problem_code = "dead_letter"
+            file.problem_detail = "Looking at this file ended its inspector again and again."
+    elif dead.kind == "verify":
+        verification = await session.get(Verification, dead.subject_id)
+        if verification is not None and verification.state == "queued":
+            verification.state, verification.finished_at = "failed", now
+    elif dead.kind == "notify":
+        delivery = await session.get(WebhookDelivery, dead.subject_id)
+        if delivery is not None and delivery.state == "pending":
+            delivery.state, delivery.finished_at = "failed", now
