@@ -85,7 +85,7 @@ def _position(hole: Bools) -> Floats:
     height, width = hole.shape
     longest = max(height, width)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / longest
-    return np.dstack([y * np.float32(0.22), x * np.float32(0.08)])
+    return np.dstack([y * np.float32(0.38), x * np.float32(0.26)])
 
 
 def _channels(picture: Picture, hole: Bools) -> Floats:

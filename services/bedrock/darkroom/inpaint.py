@@ -11,6 +11,7 @@ from services.bedrock.darkroom.erase import grown, soft_inside
 from services.bedrock.darkroom.palette import Colour, Light, mix, named_colour, read_light
 from services.bedrock.darkroom.subjects import Subject, make, named_subjects
 
+_VISIBLE = 55
 _FLOATING = {"moon", "bird", "sign", "window"}
 
 
@@ -88,10 +89,10 @@ def _draw(
     layer[:] = body
     for at, shape in enumerate(shapes[1:]):
         fill(layer, shape, mix(body, light.highlight if at % 2 == 0 else light.shadow, 0.4))
-    for shape in shapes:
+    for shape in [whole] if subject.merged else shapes:
         edge = cv2.morphologyEx(shape, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         fill(layer, edge, light.shadow, 0.5)
-    lit = _shade(layer, whole, light, 1.0 if subject.round else 0.6, dim=not subject.glows)
+    lit = _shade(layer, whole, light, 1.0 if subject.round else 0.4, dim=not subject.glows)
     alpha = cv2.GaussianBlur(whole, (0, 0), 0.7)[..., None].astype(np.float32) / 255
     return np.rint(picture + (lit - picture) * alpha).astype(np.uint8)
 
@@ -102,7 +103,11 @@ def _contrasting(light: Light, rng: np.random.Generator) -> Colour:
     base = mix(light.shadow, light.middle, 0.25) if dark else mix(light.middle, light.highlight, 0.7)
     hue = np.array([[[int(rng.integers(180)), 90, max(60, sum(base) // 3)]]], np.uint8)
     accent = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0]
-    return mix(base, (int(accent[0]), int(accent[1]), int(accent[2])), 0.35)
+    colour = mix(base, (int(accent[0]), int(accent[1]), int(accent[2])), 0.35)
+    gap = (sum(colour) - sum(light.middle)) / 3
+    if abs(gap) >= _VISIBLE:
+        return colour
+    return mix(colour, (12, 12, 16) if dark else (236, 232, 222), min(0.6, (_VISIBLE - abs(gap)) / 150 + 0.1))
 
 
 def _shade(layer: Picture, whole: Mask, light: Light, relief: float, *, dim: bool) -> Floats:
