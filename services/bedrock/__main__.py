@@ -6,7 +6,7 @@ import sys
 
 import uvicorn
 
-from services.bedrock.app import OfflineBedrock
+from services.bedrock.app import OfflineBedrock, StateUnusable
 from services.bedrock.credentials import KeysFileUnusable
 from services.bedrock.settings import read_settings
 
@@ -20,7 +20,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         app = OfflineBedrock(settings)
-    except KeysFileUnusable as error:
+    except (KeysFileUnusable, StateUnusable) as error:
         sys.exit(f"bedrock: {error}")
     uvicorn.run(
         app,

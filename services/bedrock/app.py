@@ -1,7 +1,10 @@
 """The ASGI application: routing on the raw path, and everything the server is made of."""
 
+import asyncio
 import logging
+import os
 import traceback
+from pathlib import Path
 from urllib.parse import unquote
 
 from services.bedrock import admin as admin_calls
@@ -37,12 +40,26 @@ log = logging.getLogger(__name__)
 
 _NOT_SERVED = ("invoke-with-response-stream", "converse", "converse-stream", "count-tokens")
 
+_SWEEP_SECONDS = 60
+
+
+class StateUnusable(Exception):
+    """The state directory belongs to somebody else."""
+
+
+def _claim(directory: Path) -> None:
+    """Make it, or take it over if it is ours; a directory another user could have laid out is refused."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.stat().st_uid != os.getuid():
+        raise StateUnusable(f"{directory} belongs to another user: choose another --state-dir")
+    directory.chmod(0o700)
+
 
 class OfflineBedrock:
     """The server. Opens its state at once; runs resume when the ASGI lifespan starts."""
 
     def __init__(self, settings: Settings) -> None:
-        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _claim(settings.state_dir)
         self._sessions = SessionStore(settings.state_dir / "sessions.json")
         self._gate = Gate(KeyRing(settings.keys_file), self._sessions, settings.region, settings.account)
         self._store = Store(settings.state_dir / "bedrock.sqlite")
@@ -71,15 +88,22 @@ class OfflineBedrock:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._sessions.drop_expired()
         await self._calls.close_interrupted()
         await self._runs.resume()
+        sweep = asyncio.create_task(self._sweep())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        sweep.cancel()
         await self._runs.stop()
         self._pool.close()
         self._store.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _sweep(self) -> None:
+        """Secrets of ended sessions don't lie about."""
+        while True:
+            await asyncio.to_thread(self._sessions.drop_expired)
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _answer(self, request: Request) -> Answer:
         if request.path.startswith(admin_calls.PREFIX):

@@ -33,6 +33,7 @@ _ID_ALPHABET = string.ascii_lowercase + string.digits
 _MAX_TAGS = 200
 _MAX_PAGE = 1000
 _DEFAULT_PAGE = 100
+_MAX_SEED = 2**31 - 1
 
 # patterns and lengths: the botocore service model, bedrock-runtime 2023-09-30
 _TOKEN = re.compile(r"[!-~]{1,256}")
@@ -50,11 +51,10 @@ _UNKNOWN_INVOCATION = "The provided invocation ARN is invalid."
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """The members of StartAsyncInvoke, checked for shape; `sha256` covers all of them but the token."""
+    """The members of StartAsyncInvoke, checked; `model_input` is JSON, `sha256` covers all but the token."""
 
     token: str
-    model_id: str
-    model_input: Any = field(repr=False)
+    model_input: str = field(repr=False)
     output: Mapping[str, Any]
     sha256: str
 
@@ -114,9 +114,7 @@ class AsyncApi:
             raise validation(
                 f"The model {model.base_id} doesn't support asynchronous invocation: use InvokeModel."
             )
-        start = read_start(document)
-        seed = random.SystemRandom().randint(1, 2**31 - 1)
-        await asyncio.to_thread(_check_input, start.model_input, seed)
+        start = await asyncio.to_thread(read_start, document)
         rule = self._book.fire(faults.ASYNC_RUN, "StartAsyncInvoke", names)
         moment = clock.iso(clock.now())
         new = Invocation(
@@ -124,7 +122,7 @@ class AsyncApi:
             token=start.token,
             request_sha256=start.sha256,
             model_id=model.base_id,
-            model_input=json.dumps(start.model_input),
+            model_input=start.model_input,
             output=json.dumps(start.output),
             status="InProgress",
             failure_message=None,
@@ -132,7 +130,7 @@ class AsyncApi:
             modified_at=moment,
             ended_at=None,
             access_key_id=caller.access_key_id,
-            seed=seed,
+            seed=random.SystemRandom().randint(1, _MAX_SEED),
             min_seconds=rule.seconds if rule and rule.kind == "slow_async" else self._settings.async_seconds,
             fault=rule.kind if rule else None,
             call_id=call_id,
@@ -200,8 +198,8 @@ def _read_document(request: Request) -> dict[str, Any]:
     return document
 
 
-def _check_input(model_input: Any, seed: int) -> None:
-    order = luma.parse_ray2(model_input, seed)
+def _check_input(model_input: Any) -> None:
+    order = luma.parse_ray2(model_input, seed=1)
     try:
         check_keyframes(order)
     except UnreadablePicture:
@@ -209,7 +207,7 @@ def _check_input(model_input: Any, seed: int) -> None:
 
 
 def read_start(document: Mapping[str, Any]) -> StartRequest:
-    """Check the API shape. Raises ValidationException."""
+    """Check the API shape, then the model's own input. Raises ValidationException."""
     for name in ("modelInput", "outputDataConfig"):
         if document.get(name) is None:
             raise validation(
@@ -222,9 +220,10 @@ def read_start(document: Mapping[str, Any]) -> StartRequest:
     _match(_TOKEN, token, "clientRequestToken")
     output = _read_output(document["outputDataConfig"])
     tags = _read_tags(document.get("tags"))
-    covered = [document["modelId"], document["modelInput"], output, tags]
-    digest = hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
-    return StartRequest(token, document["modelId"], document["modelInput"], output, digest)
+    _check_input(document["modelInput"])
+    model_input = json.dumps(document["modelInput"], sort_keys=True)
+    covered = json.dumps([document["modelId"], model_input, output, tags], sort_keys=True)
+    return StartRequest(token, model_input, output, hashlib.sha256(covered.encode()).hexdigest())
 
 
 def _read_output(config: object) -> dict[str, Any]:

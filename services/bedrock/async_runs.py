@@ -22,6 +22,7 @@ from services.bedrock.work import render
 log = logging.getLogger(__name__)
 
 _MAX_MESSAGE = 2048
+_WENT_WRONG = "Something went wrong on the server side."
 
 
 class RunFailed(Exception):
@@ -68,21 +69,23 @@ class AsyncRuns:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, invocation: Invocation) -> None:
-        order = luma.parse_ray2(json.loads(invocation.model_input or "null"), invocation.seed)
         failure: RunFailed | None = None
+        seconds = 0
         try:
+            order = luma.parse_ray2(json.loads(invocation.model_input or "null"), invocation.seed)
+            seconds = order.seconds
             await self._produce(invocation, order)
         except RunFailed as failed:
             failure = failed
         except Exception as error:  # noqa: BLE001 - whatever it was, the invocation must end
             log.error("invocation %s: %s", invocation.id, type(error).__name__)  # noqa: TRY400 - no content in logs
-            failure = RunFailed("Something went wrong on the server side.", "unknown")
+            failure = RunFailed(_WENT_WRONG, "unknown")
         # the call first: a kill between the two repeats the run, never loses what it cost
         billed = "yes" if failure is None else failure.billed
         outcome = Outcome(
             "succeeded" if failure is None else "failed",
             billed,
-            units=0 if billed == "no" else order.seconds,
+            units=0 if billed == "no" else seconds,
             unit="second",
         )
         await self._calls.end(invocation.call_id, outcome)
@@ -101,7 +104,7 @@ class AsyncRuns:
                 partial(render, order, wrong_size=invocation.fault == "wrong_size"), patient=True
             )
         except DrawingDied:
-            raise RunFailed("Something went wrong on the server side.", "no") from None
+            raise RunFailed(_WENT_WRONG, "no") from None
         except UnreadablePicture:
             raise RunFailed("A keyframe is not a readable image.", "no") from None
         await self._sit_out(invocation)

@@ -65,6 +65,7 @@ class KeyRing:
             if stamp == self._stamp:
                 return
             if status.st_mode & 0o077:
+                self._keys, self._stamp = {}, None
                 raise KeysFileUnusable(f"{self._path} is readable by others: chmod 600")
             content = json.loads(self._path.read_text())
             self._keys = {

@@ -67,10 +67,12 @@ class SyncApi:
             raise constraint("", "body", f"have length less than or equal to {MAX_BODY}")
         order = await asyncio.to_thread(stability.PARSERS[model.base_id], request.body)
         rule = self._book.fire(faults.AFTER_SYNC, "InvokeModel", names)
-        answer, outcome = (rule and _instead_of_a_picture(rule)) or (
-            await self._picture(order, arn, wrong_size=rule is not None),
-            _done("succeeded", "yes", 1),
-        )
+        instead = None if rule is None else _instead_of_a_picture(rule)
+        if instead is None:
+            picture = await self._picture(order, arn, wrong_size=rule is not None)
+            answer, outcome = picture, _done("succeeded", "yes", 1)
+        else:
+            answer, outcome = instead
         if self._book.fire(frozenset({faults.DIE}), "InvokeModel", names):
             return Answer(answer.status, answer.body, answer.headers, cut=True), _done(
                 "cut", outcome.billed, outcome.units
@@ -91,7 +93,7 @@ class SyncApi:
             raise throttled() from None
         except DrawingDied:
             raise model_failed(model_arn) from None
-        answer = json_answer(stability.answer(order.seed, picture))
+        answer = await asyncio.to_thread(lambda: json_answer(stability.answer(order.seed, picture)))
         if len(answer.body) > MAX_BODY:
             raise model_failed(model_arn)
         return answer

@@ -351,3 +351,23 @@ def test_a_session_issued_to_another_server_is_unknown(place: Place, tmp_path: P
         with pytest.raises(ClientError) as refusal:
             invoke(fresh.client(place.session), SD35, PROMPT)
         assert refusal.value.response["Error"]["Code"] == "UnrecognizedClientException"
+
+
+def test_a_withdrawn_key_assumes_no_role(place: Place, tmp_path: Path) -> None:
+    """The keys file is read again when it changes: no restart is needed to lock a key out."""
+    with bedrock_server(place.s3_endpoint, tmp_path, "--instant") as server:
+        server.assume(place.role)
+        (tmp_path / "keys.json").write_text("{}")
+        with pytest.raises(ClientError) as refusal:
+            server.assume(place.role)
+    assert refusal.value.response["Error"]["Code"] == "InvalidClientTokenId"
+
+
+def test_keys_that_others_can_read_are_not_used(place: Place, tmp_path: Path) -> None:
+    """The server doesn't start with a keys file that is open to other users, and says what to do."""
+    server = Server(place.s3_endpoint, tmp_path)
+    (tmp_path / "keys.json").touch()
+    (tmp_path / "keys.json").chmod(0o644)
+    with pytest.raises(AssertionError, match="ended at its start"):
+        server.start()
+    assert "chmod 600" in (tmp_path / "bedrock.log").read_text()
