@@ -22,7 +22,7 @@ from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.events import record_event, wake_dispatcher
-from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, MODEL_TYPE, RIGHTS
+from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.request_generation import event_data
 from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, lock_generation, lock_takes, put_off
 from circletake.usecases.tools import TenantAtWork, Tools
@@ -113,7 +113,6 @@ async def _sign(
     folder: Path,
 ) -> SignedFile:
     parts = [files[take.id] for take in takes if take.id in files]
-    card = tools.catalogue.get(generation.model_id)
     types = [part.digital_source_type or "composite" for part in parts]
     return await tools.signer.sign(
         SignRequest(
@@ -122,9 +121,9 @@ async def _sign(
             media_type="image/jpeg",
             title="contact sheet",
             digital_source_type=source_type_of_composite(types).value,
-            ai_system=card.name if card and parts else "",
-            ai_system_version=generation.model_id if parts else "",
-            model_type=MODEL_TYPE,
+            ai_system="",  # lettering and layout are ours; the models stand in the takes' own manifests
+            ai_system_version="",
+            model_type="",
             rights=RIGHTS,
             ingredients=[
                 Ingredient(

@@ -4,6 +4,8 @@ An output that can't be signed isn't published. The media file's key holds a new
 lease can never overwrite what another one published; what it wrote itself it takes away again.
 """
 
+import asyncio
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from decimal import Decimal
@@ -54,6 +56,8 @@ class _Made:
     path: Path
     media_type: str
     probe: Probe
+    raw: Path
+    raw_type: str
     composite: CompositeReport | None
     plate: Path | None
 
@@ -86,10 +90,10 @@ async def finish_take(tools: Tools, step: ClaimedStep) -> None:
 async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Path) -> _Made:
     """Fetch the raw result; on a plate, lay it back at the plate's own size and depth."""
     raw = folder / "raw"
+    raw_type = invocation.result_type or "image/png"
     await tools.store.get_file(work.tenant.storage, invocation.result_key or "", raw)
     if not RULES[Kind(work.generation.kind)].on_plate:
-        media_type = invocation.result_type or "image/png"
-        return _Made(raw, media_type, await tools.desk.probe(raw, media_type), None, None)
+        return _Made(raw, raw_type, await tools.desk.probe(raw, raw_type), raw, raw_type, None, None)
     plate, matte = None, None
     for slot in (InputSlot.PLATE, InputSlot.MATTE):
         if slot in work.inputs:
@@ -109,13 +113,15 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
         extend=work.generation.controls.get("extend"),
         grow_pixels=int(work.generation.controls.get("grow_mask", 0)),
     )
-    return _Made(target, target_type, await tools.desk.probe(target, target_type), report, plate)
+    probe = await tools.desk.probe(target, target_type)
+    return _Made(target, target_type, probe, raw, raw_type, report, plate)
 
 
 async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> SignedFile:
     ingredients = [
         await _ingredient(tools, work, slot, file, made, folder) for slot, file in work.inputs.items()
     ]
+    ingredients += await _vendor_ingredient(tools, made)
     rule = RULES[Kind(work.generation.kind)]
     request = SignRequest(
         source=made.path,
@@ -131,6 +137,32 @@ async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> Sign
         generation=_claim(work),
     )
     return await tools.signer.sign(request)
+
+
+async def _vendor_ingredient(tools: Tools, made: _Made) -> list[Ingredient]:
+    """The model's own file, when its maker signed it: its manifest would be lost otherwise."""
+    if not await asyncio.to_thread(_may_be_signed, made.raw):
+        return []
+    verdict = await tools.signer.verify(made.raw, made.raw_type)
+    if verdict.manifest_urn is None:
+        return []
+    return [
+        Ingredient(
+            path=made.raw,
+            media_type=made.raw_type,
+            title="model output",
+            sha256=await asyncio.to_thread(_sha256, made.raw),
+            relationship="parentOf" if made.plate is None else "componentOf",
+        )
+    ]
+
+
+def _may_be_signed(path: Path) -> bool:
+    return b"c2pa" in path.read_bytes()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 async def _ingredient(

@@ -43,7 +43,7 @@ async def lead(url: str, work: Led) -> None:
 
 
 async def _lead_once(connection: Any, work: Led) -> None:
-    while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - freed elsewhere
         await asyncio.sleep(STANDBY_SECONDS)
     log.info("leading")
     lost = asyncio.Event()

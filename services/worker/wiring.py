@@ -29,10 +29,12 @@ class Workshop:
     tools: Tools
     children: ChildPool
     desk: VisionPictureDesk
+    sender: AiohttpWebhookSender
     clients: tuple[AwsClients, AwsClients]
     folder: "tempfile.TemporaryDirectory[str]"
 
     async def close(self) -> None:
+        await self.sender.close()
         self.desk.close()
         self.children.close()
         for clients in self.clients:
@@ -59,6 +61,9 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
     sessions = StsTenantSessions(clients, StsPlace(place.region, place.sts_endpoint, key), role="work")
     children = ChildPool(settings.worker.child_processes)
     desk = VisionPictureDesk(children, bounds=Bounds(max_child_bytes=settings.worker.child_memory_bytes))
+    sender = AiohttpWebhookSender(
+        allow_loopback=settings.webhooks.allow_loopback, allowed_ports=settings.webhooks.allowed_ports
+    )
     folder = tempfile.TemporaryDirectory(prefix="circletake-", dir=settings.worker.scratch_dir)
     tools = Tools(
         database=database,
@@ -70,17 +75,14 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         ),
         desk=desk,
         signer=C2paManifestSigner(_signing(settings), children),
-        sender=AiohttpWebhookSender(
-            allow_loopback=settings.webhooks.allow_loopback,
-            allowed_ports=settings.webhooks.allowed_ports,
-        ),
+        sender=sender,
         scratch=Path(folder.name),
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,
         poll_seconds=settings.worker.poll_seconds,
         public_url=settings.api.public_url,
     )
-    return Workshop(tools, children, desk, (clients, model_clients), folder)
+    return Workshop(tools, children, desk, sender, (clients, model_clients), folder)
 
 
 def _signing(settings: Settings) -> SigningConfig:

@@ -76,7 +76,10 @@ def test_pixels_outside_the_grown_matte_are_the_plates_own(operation):
     """Whatever happens in the matte, the plate around it comes back byte for byte."""
     plate = _weave(128)
     mask = _square(plate.shape, 50, 40, 30)
-    run = {"erase": lambda: erase(plate, mask, 6, 1), "inpaint": lambda: inpaint(plate, mask, "a red crate", 6, 1)}
+    run = {
+        "erase": lambda: erase(plate, mask, 6, 1),
+        "inpaint": lambda: inpaint(plate, mask, "a red crate", 6, 1),
+    }
     outside = cv2.dilate(mask, np.ones((15, 15))) == 0
 
     result = run[operation]()
@@ -173,4 +176,6 @@ def test_outpaint_may_be_wider_than_the_picture_itself():
     result = outpaint(plate, 200, 0, 0, 130, "", 1.0, 3)
 
     assert result.shape == (194, 264, 3)
-    assert _local_contrast(result, np.ones(result.shape[:2], bool)) > 0.4 * _local_contrast(plate, np.ones((64, 64), bool))
+    assert _local_contrast(result, np.ones(result.shape[:2], bool)) > 0.4 * _local_contrast(
+        plate, np.ones((64, 64), bool)
+    )

@@ -92,7 +92,7 @@ class BedrockModelRunner:
                     }
                 },
             )
-            return started["invocationArn"]
+            return _required(started, "invocationArn")
 
         return await self._call(tenant, card, "start_async", call)
 
@@ -102,7 +102,7 @@ class BedrockModelRunner:
             output = found.get("outputDataConfig", {}).get("s3OutputDataConfig", {})
             return AsyncStatus(
                 # a word this version doesn't know is not an end
-                _STATES.get(found["status"], "in_progress"),
+                _STATES.get(_required(found, "status"), "in_progress"),
                 found.get("failureMessage"),
                 found.get("clientRequestToken"),
                 output.get("s3Uri"),
@@ -154,6 +154,14 @@ class BedrockModelRunner:
                 use=f"attempts={attempts} read={read_seconds:g}",
             ),
         )
+
+
+def _required(answer: Mapping[str, Any], member: str) -> str:
+    """Return a member that every whole answer has: botocore reads a JSON answer that was cut off as an empty one."""
+    value = answer.get(member)
+    if not value:
+        raise never_answered("CutAnswer", timed_out=False, code="CutAnswer")
+    return str(value)
 
 
 def region_for(tenant: TenantStorage, card: ModelCard) -> str:

@@ -1,0 +1,79 @@
+"""A running gateway, dispatcher and workers over the test stack, and a studio that was onboarded on it."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from services.embedded.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, read whole."""
+
+    status: int
+    headers: Any
+    body: bytes
+    json: Any
+
+
+@dataclass(slots=True)
+class Client:
+    """One caller with one key."""
+
+    http: aiohttp.ClientSession
+    base: str
+    key: str
+
+    async def call(self, method: str, path: str, **kwargs: Any) -> Reply:
+        headers = {"Authorization": f"Bearer {self.key}", **kwargs.pop("headers", {})}
+        async with self.http.request(method, self.base + path, headers=headers, **kwargs) as answer:
+            body = await answer.read()
+            is_json = "json" in answer.headers.get("Content-Type", "") and body
+            return Reply(answer.status, answer.headers, body, await answer.json(content_type=None) if is_json else None)
+
+    async def get(self, path: str, **kwargs: Any) -> Reply:
+        return await self.call("GET", path, **kwargs)
+
+    async def post(self, path: str, json: Any = None, **kwargs: Any) -> Reply:
+        return await self.call("POST", path, json=json, **kwargs)
+
+
+@dataclass(slots=True)
+class Studio(Client):
+    """A tenant's pipeline, with its id."""
+
+    tenant_id: str = ""
+
+    async def production(self, code: str | None = None) -> Any:
+        made = await self.post(
+            "/v1/productions", {"code": code or f"P{secrets.token_hex(3)}", "title": "A production"}
+        )
+        assert made.status == 201, made.body
+        return made.json
+
+    async def shot(self, production_id: str, code: str = "AGM_104_TCC_0010") -> Any:
+        made = await self.post(f"/v1/productions/{production_id}/shots", {"code": code})
+        assert made.status == 201, made.body
+        return made.json
+
+
+@contextlib.asynccontextmanager
+async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        yield session
+
+
+async def onboard(http: aiohttp.ClientSession, stack: Stack, slug: str | None = None) -> Studio:
+    """Create a tenant through the operator's API and return its first key's caller."""
+    operator = Client(http, stack.api_url, stack.facts.admin_key)
+    slug = slug or f"studio-{secrets.token_hex(4)}"
+    made = await operator.post(
+        "/admin/v1/tenants", {"slug": slug, "name": "A studio", "key": {"name": "pipeline"}}
+    )
+    assert made.status == 201, made.body
+    return Studio(http, stack.api_url, made.json["key"]["text"], tenant_id=made.json["tenant"]["id"])
