@@ -1,12 +1,28 @@
 """The places behind a panel's subject: sky, ground, mass shapes in perspective, a room."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Mask, Picture
-from services.bedrock.darkroom.drawing import Point, ellipse, fill, gradient, hatch, ink_line, mask_of, outline, smooth_noise
+from services.bedrock.darkroom.arrays import Mask, Picture, both, minus, moved
+from services.bedrock.darkroom.drawing import (
+    Point,
+    ellipse,
+    fill,
+    gradient,
+    hatch,
+    ink_line,
+    mask_of,
+    outline,
+    smooth_noise,
+)
 from services.bedrock.darkroom.palette import mix
 from services.bedrock.darkroom.scenes import Scene
+
+_OVERCAST = -0.7
+_GLITTER = 0.4
+_HATCHED = 0.3
 
 
 def draw(picture: Picture, scene: Scene, unit: float, rng: np.random.Generator) -> None:
@@ -39,15 +55,18 @@ def _sky(picture: Picture, scene: Scene, level: float, unit: float, rng: np.rand
     above[: max(1, int(level))] = 255
     if scene.night:
         for x, y in zip(rng.uniform(0, width, 34), rng.uniform(0, max(1.0, level * 0.8), 34), strict=True):
-            fill(picture, mask_of((height, width), ellipse(float(x), float(y), unit, unit)), scene.paper, 0.75)
+            fill(
+                picture, mask_of((height, width), ellipse(float(x), float(y), unit, unit)), scene.paper, 0.75
+            )
         hatch(picture, above, mix(scene.ink, scene.sky, 0.35), 18.0, 11 * unit, unit, rng)
         return
     clouds = smooth_noise((height, width), 5, rng)
-    stretched = cv2.resize(clouds[:, : max(2, width // 3)], (width, height), interpolation=cv2.INTER_LINEAR)
+    strip = np.ascontiguousarray(clouds[:, : max(2, width // 3)])
+    stretched = np.asarray(cv2.resize(strip, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     cloud = (np.clip((stretched - 0.25) * 180, 0, 150)).astype(np.uint8)
-    fill(picture, cv2.min(cloud, above), scene.paper, 0.9)
-    shade = (stretched < -0.7).astype(np.uint8) * 255
-    hatch(picture, cv2.min(shade, above), mix(scene.ink, scene.sky, 0.35), 12.0, 8 * unit, unit, rng)
+    fill(picture, both(cloud, above), scene.paper, 0.9)
+    shade = (stretched < _OVERCAST).astype(np.uint8) * 255
+    hatch(picture, both(shade, above), mix(scene.ink, scene.sky, 0.35), 12.0, 8 * unit, unit, rng)
 
 
 def _ridge(width: int, base: float, tall: float, bumps: int, rng: np.random.Generator) -> list[Point]:
@@ -64,12 +83,8 @@ def _layer(
     mask = mask_of((picture.shape[0], picture.shape[1]), ridge)
     near = mix(scene.ground, scene.ink, 0.5 if scene.night else 0.3)
     fill(picture, mask, mix(near, scene.sky, depth))
-    shifted = cv2.warpAffine(
-        mask,
-        np.array([[1, 0, scene.light * 26 * unit], [0, 1, 12 * unit]], np.float32),
-        (mask.shape[1], mask.shape[0]),
-    )
-    hatch(picture, cv2.subtract(mask, shifted), mix(scene.ink, scene.sky, depth * 0.7), 62.0, 6 * unit, unit, rng)
+    turned_away = minus(mask, moved(mask, scene.light * 26 * unit, 12 * unit))
+    hatch(picture, turned_away, mix(scene.ink, scene.sky, depth * 0.7), 62.0, 6 * unit, unit, rng)
     outline(picture, mask, mix(scene.ink, scene.sky, depth * 0.7), 1.2 * unit)
     return mask
 
@@ -102,7 +117,7 @@ def _city(picture: Picture, scene: Scene, level: float, unit: float, rng: np.ran
         edges = np.linspace(0, width, count + 1) + rng.normal(0, width * 0.008, count + 1)
         edges[0], edges[-1] = 0, width
         skyline: list[Point] = [(0.0, level + 2)]
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             middle = abs((a + b) / 2 / width - scene.vanish)
             top = level - level * tall * float(rng.uniform(0.4, 1)) * (0.45 + 0.9 * float(middle))
             skyline += [(float(a), top), (float(b), top)]
@@ -113,9 +128,9 @@ def _city(picture: Picture, scene: Scene, level: float, unit: float, rng: np.ran
             for x in range(pitch // 2, width - pitch, pitch):
                 if rng.random() < (0.22 if scene.night else 0.12):
                     panes[y : y + pitch // 2, x : x + max(2, pitch // 3)] = 255
-        inner = cv2.erode(mask, np.ones((pitch, pitch), np.uint8))
+        inner = np.asarray(cv2.erode(mask, np.ones((pitch, pitch), np.uint8)), np.uint8)
         lit = (244, 214, 138) if scene.night else mix(scene.ink, scene.sky, 0.4)
-        fill(picture, cv2.min(panes, inner), lit, 0.8 - 0.5 * depth)
+        fill(picture, both(panes, inner), lit, 0.8 - 0.5 * depth)
 
 
 def _sea(picture: Picture, scene: Scene, level: float, unit: float, rng: np.random.Generator) -> None:
@@ -124,12 +139,17 @@ def _sea(picture: Picture, scene: Scene, level: float, unit: float, rng: np.rand
     for at in range(70):
         depth = (at / 70) ** 1.8
         y = level + (height - level) * depth + float(rng.uniform(0, 6 * unit))
-        x, long = float(rng.uniform(-0.1, 1)) * width, width * (0.03 + 0.16 * depth) * float(rng.uniform(0.4, 1))
-        tone = scene.paper if rng.random() < 0.4 else scene.ink
+        x, long = (
+            float(rng.uniform(-0.1, 1)) * width,
+            width * (0.03 + 0.16 * depth) * float(rng.uniform(0.4, 1)),
+        )
+        tone = scene.paper if rng.random() < _GLITTER else scene.ink
         ink_line(picture, [(x, y), (x + long, y)], mix(tone, scene.ground, 0.35), (0.7 + depth) * unit, rng)
 
 
-def _ground_marks(picture: Picture, scene: Scene, level: float, unit: float, rng: np.random.Generator) -> None:
+def _ground_marks(
+    picture: Picture, scene: Scene, level: float, unit: float, rng: np.random.Generator
+) -> None:
     """Lines towards the vanishing point and a shadow that grounds the foreground."""
     height, width = picture.shape[:2]
     point = (scene.vanish * width, level)
@@ -141,7 +161,10 @@ def _ground_marks(picture: Picture, scene: Scene, level: float, unit: float, rng
         ink_line(picture, [start, end], ink, 0.8 * unit, rng)
     corner = width if scene.light < 0 else 0
     reach = width * 0.55 * (1 if corner == 0 else -1)
-    dark = mask_of((height, width), [(corner, height), (corner, height - (height - level) * 0.55), (corner + reach, height)])
+    dark = mask_of(
+        (height, width),
+        [(corner, height), (corner, height - (height - level) * 0.55), (corner + reach, height)],
+    )
     hatch(picture, dark, scene.ink, -12.0 * scene.light, 7 * unit, unit, rng)
 
 
@@ -154,17 +177,17 @@ def _room(picture: Picture, scene: Scene, unit: float, rng: np.random.Generator)
     left, right = vx - vx * small, vx + (width - vx) * small
     top, bottom = vy - vy * small, vy + (height - vy) * small
     wall = mix(scene.sky, scene.paper, 0.15 if scene.night else 0.4)
-    planes: list[tuple[list[Point], float]] = [
+    planes: list[tuple[list[Point], float]] = [  # outline, darkness; the second is the floor
         ([(0, 0), (width, 0), (right, top), (left, top)], 0.34),
         ([(0, height), (width, height), (right, bottom), (left, bottom)], 0.22),
         ([(0, 0), (left, top), (left, bottom), (0, height)], 0.3 if scene.light < 0 else 0.1),
         ([(width, 0), (right, top), (right, bottom), (width, height)], 0.1 if scene.light < 0 else 0.3),
         ([(left, top), (right, top), (right, bottom), (left, bottom)], 0.04),
     ]
-    for points, dark in planes:
+    for at, (points, dark) in enumerate(planes):
         mask = mask_of(shape, points)
-        fill(picture, mask, mix(wall if dark != 0.22 else scene.ground, scene.ink, dark))
-        if dark >= 0.3:
+        fill(picture, mask, mix(scene.ground if at == 1 else wall, scene.ink, dark))
+        if dark >= _HATCHED:
             hatch(picture, mask, mix(scene.ink, wall, 0.25), 40.0 * scene.light, 9 * unit, unit, rng)
         ink_line(picture, [*points, points[0]], scene.ink, 1.2 * unit, rng)
     _opening(picture, scene, (left, top, right, bottom), unit, rng)
@@ -176,7 +199,11 @@ def _room(picture: Picture, scene: Scene, unit: float, rng: np.random.Generator)
 
 
 def _opening(
-    picture: Picture, scene: Scene, wall: tuple[float, float, float, float], unit: float, rng: np.random.Generator
+    picture: Picture,
+    scene: Scene,
+    wall: tuple[float, float, float, float],
+    unit: float,
+    rng: np.random.Generator,
 ) -> None:
     height, width = picture.shape[:2]
     left, top, right, bottom = wall

@@ -5,15 +5,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import imageio_ffmpeg
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Floats, Picture
-from services.bedrock.darkroom.drawing import fill, font, smooth_noise, write
+from services.bedrock.darkroom.arrays import Floats, Mask, Picture, dissolve, resized, sampled
+from services.bedrock.darkroom.drawing import fill, smooth_noise, write
 from services.bedrock.darkroom.panel import LABEL, draw_scene
 from services.bedrock.darkroom.scenes import read_scene
 
+_SMALLEST = 2
 _PUSH = 0.1
 _PARALLAX = 0.035
 _TIMEOUT_SECONDS = 600
@@ -41,7 +41,7 @@ def render_clip(
     must be even (yuv420p). Raises ValueError for odd or empty sizes, EncodingFailed when the encoder fails.
     """
     count = round(seconds * fps)
-    if count < 1 or width < 2 or height < 2 or width % 2 or height % 2:
+    if count < 1 or min(width, height) < _SMALLEST or width % 2 or height % 2:
         raise ValueError("a clip needs at least one frame and an even width and height")
     rng = np.random.default_rng(seed)
     keys = [None if k is None else _cover(k, width, height) for k in (first, last)]
@@ -57,7 +57,7 @@ def _cover(picture: Picture, width: int, height: int) -> Picture:
         return picture
     scale = max(width / picture.shape[1], height / picture.shape[0])
     size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
-    big = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    big = resized(picture, size)
     top, left = (big.shape[0] - height) // 2, (big.shape[1] - width) // 2
     return np.ascontiguousarray(big[top : top + height, left : left + width])
 
@@ -68,18 +68,25 @@ def _frames(
     some = first if first is not None else last
     assert some is not None
     height, width = some.shape[:2]
-    depth = np.clip(smooth_noise((height, width), 3, rng) * 0.3, -0.6, 0.6) + np.linspace(-0.4, 0.4, height)[:, None]
+    depth = (
+        np.clip(smooth_noise((height, width), 3, rng) * 0.3, -0.6, 0.6)
+        + np.linspace(-0.4, 0.4, height)[:, None]
+    )
     drift = rng.uniform(-1, 1, 2)
     move = _Move(depth.astype(np.float32), (float(drift[0]), float(drift[1])))
     stamp = _stamp(width, height)
     for at in range(count):
         t = at / max(1, count - 1)
         if loop:
-            t = 1 - abs(2 * t - 1) if last is not None and first is not None else 0.5 - 0.5 * float(np.cos(2 * np.pi * t))
+            t = (
+                1 - abs(2 * t - 1)
+                if last is not None and first is not None
+                else 0.5 - 0.5 * float(np.cos(2 * np.pi * t))
+            )
         eased = t * t * (3 - 2 * t)
         if first is not None and last is not None:
             a, b = move.seen(first, eased), move.seen(last, eased - 1)
-            frame = cv2.addWeighted(a, 1 - eased, b, eased, 0)
+            frame = dissolve(a, b, eased)
         elif first is not None:
             frame = move.seen(first, eased)
         else:
@@ -105,16 +112,14 @@ class _Move:
         if amount == 0:
             return picture.copy()
         x, y = self._x + self._dx * np.float32(amount), self._y + self._dy * np.float32(amount)
-        moved: Picture = cv2.remap(picture, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
-        return moved
+        return sampled(picture, x, y)
 
 
-def _stamp(width: int, height: int) -> np.ndarray:
+def _stamp(width: int, height: int) -> Mask:
     """The burn-in as a mask, small and in the lower left corner."""
     size = max(7.0, min(width, height) / 42)
     plate = np.zeros((height, width, 3), np.uint8)
     write(plate, (size * 0.7, height - size * 1.9), LABEL, size, (255, 255, 255))
-    assert font(size).getlength(LABEL) > 0
     return np.ascontiguousarray(plate[..., 0])
 
 
@@ -130,7 +135,9 @@ def _encode(frames: Iterator[Picture], width: int, height: int, fps: int) -> byt
             "-fflags", "+bitexact", "-flags:v", "+bitexact", "-movflags", "+faststart", str(target),
         ]  # fmt: skip
         with (Path(folder) / "errors").open("w+b") as errors:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)  # noqa: S603 - own arguments, no shell
+            process = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+            )
             try:
                 assert process.stdin is not None
                 for frame in frames:

@@ -21,6 +21,7 @@ from services.bedrock.darkroom.patches import (
     search_randomly,
     settle,
 )
+from services.bedrock.darkroom.rim import rim_palette
 from services.bedrock.darkroom.transfer import transfer
 
 _MAX_AREA = 220_000
@@ -29,6 +30,7 @@ _PATCH = 7
 _TEXTURE_WEIGHT = 2.0
 _COARSEST_THICKNESS = 9.0
 _COARSEST_SIDE = 28
+_TRACE = 1e-3
 _START_NOISE = 0.05
 
 
@@ -65,10 +67,13 @@ def complete(picture: Picture, hole: Mask, seed: int, hints: Hints | None = None
         return np.full_like(picture, 127)
     box = (slice(None), slice(None)) if hints is not None else _neighbourhood(hole)
     part, part_hole = picture[box], hole[box] > 0
+    wishes = hints if hints is not None else Hints(source=rim_palette(part, hole[box]))
     try:
-        filled = _complete_part(part, part_hole, hints or Hints(), np.random.default_rng(seed))
+        filled = _complete_part(part, part_hole, wishes, np.random.default_rng(seed))
     except ValueError:
-        filled = cv2.inpaint(part, part_hole.astype(np.uint8) * 255, 5, cv2.INPAINT_TELEA)
+        filled = np.asarray(
+            cv2.inpaint(part, part_hole.astype(np.uint8) * 255, 5, cv2.INPAINT_TELEA), np.uint8
+        )
     result = picture.copy()
     result[box] = np.where(part_hole[..., None], filled, part)
     return result
@@ -91,8 +96,8 @@ def _position(hole: Bools) -> Floats:
 def _channels(picture: Picture, hole: Bools) -> Floats:
     """Colour and gradient energy; the hole's own content must not leak into its surroundings' energy."""
     mask = hole.astype(np.uint8) * 255
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    colour = lab * np.array([1 / 100, 1 / 110, 1 / 110], np.float32)
+    colour = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    colour = colour * np.array([1 / 100, 1 / 110, 1 / 110], np.float32)
     grey = cv2.GaussianBlur(colour[..., 0], (0, 0), 0.7)
     known = (cv2.erode(255 - mask, np.ones((5, 5), np.uint8)) > 0).astype(np.float32)
     weight = cv2.blur(known, (9, 9)) + 1e-3
@@ -109,8 +114,7 @@ def _shrink(array: Floats, known: Bools, shape: tuple[int, int]) -> Floats:
     size = (shape[1], shape[0])
     total = area_resize(array * weight[..., None], shape)
     share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    shrunk: Floats = total / np.maximum(share, 1e-4)[..., None]
-    return shrunk
+    return np.asarray(total / np.maximum(share, 1e-4)[..., None], np.float32)
 
 
 def _bounded(part: Picture, hole: Bools) -> tuple[Picture, Bools]:
@@ -124,7 +128,7 @@ def _bounded(part: Picture, hole: Bools) -> tuple[Picture, Bools]:
     total = cv2.resize(clean, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     share = 1 - cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     seen = np.clip(total / np.maximum(share, 1e-3)[..., None], 0, 255).astype(np.uint8)
-    return seen, share < 1 - 1e-3
+    return seen, share < 1 - _TRACE
 
 
 def _pyramid(channels: Floats, hole: Bools, anchor: Floats, targets: int) -> list[_Level]:
@@ -135,7 +139,7 @@ def _pyramid(channels: Floats, hole: Bools, anchor: Floats, targets: int) -> lis
     while True:
         shape = (max(8, round(height / reduce)), max(8, round(width / reduce)))
         size = (shape[1], shape[0])
-        known = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) < 1e-3
+        known = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) < _TRACE
         shrunk = channels if shape == hole.shape else _shrink(channels, ~hole, shape)
         wish = area_resize(anchor, shape)
         levels.append(_Level(shrunk.copy(), known, wish, _PATCH if min(shape) > 3 * _PATCH else 5))
@@ -157,7 +161,9 @@ def _complete_part(part: Picture, hole: Bools, hints: Hints, rng: np.random.Gene
         start = _channels(hints.guess, np.zeros(hints.guess.shape[:2], bool))
         coarsest.channels[missing] = area_resize(start, (missing.shape[0], missing.shape[1]))[missing]
     # Another seed starts from another guess, and so ends in another picture.
-    coarsest.channels[missing] += rng.normal(0, _START_NOISE, coarsest.channels[missing].shape).astype(np.float32)
+    coarsest.channels[missing] += rng.normal(0, _START_NOISE, coarsest.channels[missing].shape).astype(
+        np.float32
+    )
     field: Field | None = None
     for depth in range(len(levels) - 1, -1, -1):
         level = levels[depth]
@@ -191,7 +197,7 @@ def _diffuse(level: _Level) -> None:
     while (weight == 0).any():
         total = cv2.blur(filled * weight[..., None], (3, 3))
         share = cv2.blur(weight, (3, 3))
-        fresh = (weight == 0) & (share > 1e-6)
+        fresh = (weight == 0) & (share > _TRACE / 1000)
         filled[fresh] = total[fresh] / share[fresh][:, None]
         weight[fresh] = 1
     level.channels[missing] = filled[missing]

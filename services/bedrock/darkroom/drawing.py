@@ -1,16 +1,19 @@
 """Ink on paper: the marks a storyboard artist makes, drawn oversampled and deterministic for a generator."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from services.bedrock.darkroom.arrays import Floats, Mask, Picture
+from services.bedrock.darkroom.arrays import Floats, Mask, Picture, both
 from services.bedrock.darkroom.palette import Colour
 
 Point = tuple[float, float]
 _SHIFT = 4
+HALF = 128
+_SMALLEST = 2
 
 
 def fixed(points: Iterable[Point]) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
@@ -54,34 +57,46 @@ def gradient(picture: Picture, mask: Mask, top: Colour, bottom: Colour) -> None:
     part[:] = np.rint(part + (tones - part) * alpha).astype(np.uint8)
 
 
-def ink_line(picture: Picture, points: Sequence[Point], colour: Colour, width: float, rng: np.random.Generator) -> None:
+def ink_line(
+    picture: Picture, points: Sequence[Point], colour: Colour, width: float, rng: np.random.Generator
+) -> None:
     """A hand-drawn line: slightly bowed between its points and drawn twice, the second stroke thinner and astray."""
     for stroke, thickness in enumerate((width, max(1.0, width * 0.5))):
         wobble = width * (0.5 + 0.7 * stroke)
         path: list[Point] = []
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(points):
             length = float(np.hypot(x1 - x0, y1 - y0))
             count = max(2, int(length / 24))
             bow = rng.normal(0, wobble * min(1.0, length / 80))
             for t in np.linspace(0, 1, count, endpoint=False):
                 lift = bow * float(np.sin(np.pi * t))
-                path.append((x0 + (x1 - x0) * t - lift * (y1 - y0) / max(length, 1), y0 + (y1 - y0) * t + lift))
+                path.append(
+                    (x0 + (x1 - x0) * t - lift * (y1 - y0) / max(length, 1), y0 + (y1 - y0) * t + lift)
+                )
         path.append(points[-1])
         cv2.polylines(picture, [fixed(path)], False, colour, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
 
 
 def outline(picture: Picture, mask: Mask, colour: Colour, width: float) -> None:
     """Ink the edge of a mask."""
-    contours, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_KCOS)
+    contours, _ = cv2.findContours(
+        (mask >= HALF).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_KCOS
+    )
     cv2.drawContours(picture, contours, -1, colour, max(1, round(width)), cv2.LINE_AA)
 
 
 def hatch(
-    picture: Picture, mask: Mask, colour: Colour, angle: float, spacing: float, width: float, rng: np.random.Generator
+    picture: Picture,
+    mask: Mask,
+    colour: Colour,
+    angle: float,
+    spacing: float,
+    width: float,
+    rng: np.random.Generator,
 ) -> None:
     """Parallel strokes of uneven length inside the mask, in place. `angle` in degrees, `spacing` in pixels."""
     x, y, w, h = cv2.boundingRect(mask)
-    if w < 2 or h < 2:
+    if min(w, h) < _SMALLEST:
         return
     layer = np.zeros((h, w), np.uint8)
     along = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
@@ -98,16 +113,16 @@ def hatch(
             strokes.append(fixed([(float(a[0]), float(a[1])), (float(b[0]), float(b[1]))]))
             at += length + float(rng.uniform(spacing * 0.4, spacing * 2))
     cv2.polylines(layer, strokes, False, 255, max(1, round(width)), cv2.LINE_AA, _SHIFT)
-    fill(picture[y : y + h, x : x + w], cv2.min(layer, mask[y : y + h, x : x + w]), colour, 0.8)
+    fill(picture[y : y + h, x : x + w], both(layer, mask[y : y + h, x : x + w]), colour, 0.8)
 
 
 def paper_grain(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> Floats:
     """Tooth of the paper, H×W around zero, in grey levels."""
     height, width = shape
     tile = rng.standard_normal((min(height, 256), min(width, 256))).astype(np.float32)
-    fine = cv2.GaussianBlur(tile, (0, 0), 0.8)
+    fine = np.asarray(cv2.GaussianBlur(tile, (0, 0), 0.8), np.float32)
     repeat = (-(-height // fine.shape[0]), -(-width // fine.shape[1]))
-    cloud = cv2.resize(rng.standard_normal((6, 6)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    cloud = smooth_noise(shape, 4, rng)
     grain: Floats = np.tile(fine, repeat)[:height, :width] * (2 * strength) + cloud * strength
     return grain
 
@@ -117,10 +132,8 @@ def smooth_noise(shape: tuple[int, int], cells: int, rng: np.random.Generator) -
     height, width = shape
     longest = max(shape)
     grid = (max(3, round(cells * height / longest) + 2), max(3, round(cells * width / longest) + 2))
-    noise: Floats = cv2.resize(
-        rng.standard_normal(grid).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
-    return noise
+    coarse = rng.standard_normal(grid).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -128,7 +141,9 @@ def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=max(6.0, size))
 
 
-def wrap(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float, lines: int) -> list[str]:
+def wrap(
+    text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float, lines: int
+) -> list[str]:
     """Break into at most `lines` lines of at most `width` pixels; what doesn't fit is cut with an ellipsis."""
     rows: list[str] = []
     row = ""
@@ -158,10 +173,12 @@ def wrap(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: f
 def write(picture: Picture, at: Point, text: str, size: float, colour: Colour) -> None:
     """Write one line with its top left corner at `at`, in place; clipped at the edge."""
     face = font(size)
-    left, top, right, bottom = (int(v) for v in face.getbbox(text))
+    _, _, right, bottom = (int(v) for v in face.getbbox(text))
     plate = Image.new("L", (max(1, right + 2), max(1, bottom + 2)))
     ImageDraw.Draw(plate).text((0, 0), text, fill=255, font=face)
     x, y = int(at[0]), int(at[1])
     letters = np.asarray(plate)[: max(0, picture.shape[0] - y), : max(0, picture.shape[1] - x)]
     if letters.size:
-        fill(picture[y : y + letters.shape[0], x : x + letters.shape[1]], np.ascontiguousarray(letters), colour)
+        fill(
+            picture[y : y + letters.shape[0], x : x + letters.shape[1]], np.ascontiguousarray(letters), colour
+        )

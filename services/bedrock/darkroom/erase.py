@@ -3,22 +3,25 @@
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Mask, Picture
+from services.bedrock.darkroom.arrays import Floats, Mask, Picture, dilated, to_bytes
 from services.bedrock.darkroom.completion import complete
+
+_HALF = 128
+_BLENDABLE = 2
 
 
 def grown(mask: Mask, grow: int) -> Mask:
     """The matte, hard-edged at half strength and dilated by `grow` pixels."""
-    hard = (mask >= 128).astype(np.uint8) * 255
+    hard = (mask >= _HALF).astype(np.uint8) * 255
     if grow <= 0:
         return hard
-    return cv2.dilate(hard, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1)))
+    return dilated(hard, grow)
 
 
-def soft_inside(hole: Mask, width: float) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def soft_inside(hole: Mask, width: float) -> Floats:
     """0 outside the hole, rising to 1 over `width` pixels inwards."""
-    depth = cv2.distanceTransform(hole, cv2.DIST_L2, 3)
-    return np.clip(depth / max(width, 1.0), 0, 1).astype(np.float32)
+    depth: Floats = np.asarray(cv2.distanceTransform(hole, cv2.DIST_L2, 3), np.float32)
+    return np.asarray(np.clip(depth / max(width, 1.0), 0, 1), np.float32)
 
 
 def erase(image: Picture, mask: Mask, grow: int, seed: int) -> Picture:
@@ -29,7 +32,7 @@ def erase(image: Picture, mask: Mask, grow: int, seed: int) -> Picture:
     """
     hole = grown(mask, grow)
     filled = complete(image, hole, seed)
-    if grow < 2:
+    if grow < _BLENDABLE:
         return filled
     alpha = soft_inside(hole, min(grow * 0.6, 6))[..., None]
-    return np.rint(image * (1 - alpha) + filled * alpha).astype(np.uint8)
+    return to_bytes(image * (1 - alpha) + filled * alpha)

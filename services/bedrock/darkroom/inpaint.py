@@ -4,14 +4,15 @@ the prompt is set on it in the light and colours of its surroundings. Nothing is
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Bools, Floats, Mask, Picture
+from services.bedrock.darkroom.arrays import Bools, Floats, Mask, Picture, blurred, to_bytes, union
 from services.bedrock.darkroom.completion import complete
-from services.bedrock.darkroom.drawing import Point, fill, mask_of
+from services.bedrock.darkroom.drawing import HALF, Point, fill, mask_of
 from services.bedrock.darkroom.erase import grown, soft_inside
 from services.bedrock.darkroom.palette import Colour, Light, mix, named_colour, read_light
 from services.bedrock.darkroom.subjects import Subject, make, named_subjects
 
 _VISIBLE = 55
+_BRIGHT_SUM = 330
 _FLOATING = {"moon", "bird", "sign", "window"}
 
 
@@ -29,11 +30,13 @@ def inpaint(image: Picture, mask: Mask, prompt: str, grow: int, seed: int) -> Pi
     light = read_light(image, around)
     drawn = _draw(ground, hole, subject, light, named_colour(prompt), rng)
     grain = _grain_of(image, around)
-    noise = cv2.GaussianBlur(rng.standard_normal(hole.shape).astype(np.float32), (0, 0), 0.6) * np.float32(1.8 * grain)
+    noise = cv2.GaussianBlur(rng.standard_normal(hole.shape).astype(np.float32), (0, 0), 0.6) * np.float32(
+        1.8 * grain
+    )
     touched = np.any(drawn != ground, axis=2)
-    drawn = np.where(touched[..., None], np.clip(np.rint(drawn + noise[..., None]), 0, 255), drawn).astype(np.uint8)
+    drawn = np.where(touched[..., None], to_bytes(drawn + noise[..., None]), drawn)
     alpha = soft_inside(hole, max(1.0, min(grow * 0.6, 6)))[..., None]
-    return np.rint(image * (1 - alpha) + drawn * alpha).astype(np.uint8)
+    return to_bytes(image * (1 - alpha) + drawn * alpha)
 
 
 def _surroundings(hole: Mask) -> Bools:
@@ -65,25 +68,28 @@ def _fit(hole: Mask, subject: Subject) -> tuple[float, float, float, float]:
 
 
 def _draw(
-    ground: Picture, hole: Mask, subject: Subject, light: Light, colour: Colour | None, rng: np.random.Generator
+    ground: Picture,
+    hole: Mask,
+    subject: Subject,
+    light: Light,
+    colour: Colour | None,
+    rng: np.random.Generator,
 ) -> Picture:
     picture = ground.copy()
     left, top, wide, high = _fit(hole, subject)
-    flip = rng.random() < 0.5
+    flip = bool(rng.integers(2))
 
     def placed(part: list[Point]) -> list[Point]:
         return [(left + (1 - u if flip else u) * wide, top + v * high) for u, v in part]
 
     shapes = [mask_of(hole.shape, placed(part)) for part in subject.parts]
-    whole = shapes[0].copy()
-    for shape in shapes[1:]:
-        whole = cv2.max(whole, shape)
+    whole = union(shapes)
     if subject.name not in _FLOATING:
         _shadow(picture, whole, light, (left, top, wide, high))
     body = mix(light.middle, colour, 0.75) if colour else _contrasting(light, rng)
     if subject.glows:
         body = mix(light.highlight, (255, 236, 184), 0.6)
-        halo = cv2.GaussianBlur(whole, (0, 0), max(1.5, high * 0.08))
+        halo = blurred(whole, max(1.5, high * 0.08))
         fill(picture, halo, body, 0.4)
     layer = np.empty_like(picture)
     layer[:] = body
@@ -91,15 +97,15 @@ def _draw(
         fill(layer, shape, mix(body, light.highlight if at % 2 == 0 else light.shadow, 0.4))
     for shape in [whole] if subject.merged else shapes:
         edge = cv2.morphologyEx(shape, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        fill(layer, edge, light.shadow, 0.5)
+        fill(layer, np.asarray(edge, np.uint8), light.shadow, 0.5)
     lit = _shade(layer, whole, light, 1.0 if subject.round else 0.4, dim=not subject.glows)
-    alpha = cv2.GaussianBlur(whole, (0, 0), 0.7)[..., None].astype(np.float32) / 255
+    alpha = blurred(whole, 0.7)[..., None].astype(np.float32) / 255
     return np.rint(picture + (lit - picture) * alpha).astype(np.uint8)
 
 
 def _contrasting(light: Light, rng: np.random.Generator) -> Colour:
     """A body colour from the surroundings' own palette, far enough from their middle tone to be seen."""
-    dark = sum(light.middle) > 330
+    dark = sum(light.middle) > _BRIGHT_SUM
     base = mix(light.shadow, light.middle, 0.25) if dark else mix(light.middle, light.highlight, 0.7)
     hue = np.array([[[int(rng.integers(180)), 90, max(60, sum(base) // 3)]]], np.uint8)
     accent = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0]
@@ -112,11 +118,14 @@ def _contrasting(light: Light, rng: np.random.Generator) -> Colour:
 
 def _shade(layer: Picture, whole: Mask, light: Light, relief: float, *, dim: bool) -> Floats:
     """Light a silhouette as a pillow: its distance from the edge is its height."""
-    depth = cv2.distanceTransform((whole > 127).astype(np.uint8), cv2.DIST_L2, 5)
+    depth = cv2.distanceTransform((whole >= HALF).astype(np.uint8), cv2.DIST_L2, 5)
     thick = max(float(depth.max()), 1.0)
     swell = np.sqrt(np.clip(1 - (1 - depth / thick) ** 2, 0, 1)) * thick * relief
     swell = cv2.GaussianBlur(swell.astype(np.float32), (0, 0), max(1.0, thick * 0.15))
-    nx, ny = -cv2.Sobel(swell, cv2.CV_32F, 1, 0, scale=0.125), -cv2.Sobel(swell, cv2.CV_32F, 0, 1, scale=0.125)
+    nx, ny = (
+        -cv2.Sobel(swell, cv2.CV_32F, 1, 0, scale=0.125),
+        -cv2.Sobel(swell, cv2.CV_32F, 0, 1, scale=0.125),
+    )
     facing = (nx * light.x + ny * light.y + 0.55) / np.sqrt(nx * nx + ny * ny + 1)
     amount = (np.clip(facing, -0.4, 1.1) - 0.5) * np.float32(0.9 * light.contrast + 0.2)
     shaded = layer.astype(np.float32)
@@ -133,9 +142,13 @@ def _shadow(picture: Picture, whole: Mask, light: Light, box: tuple[float, float
     foot = top + high
     lay = np.array([[1, light.x * 0.8, -light.x * 0.8 * foot], [0, 0.22, foot * 0.78]], np.float32)
     cast = cv2.warpAffine(whole, lay, (whole.shape[1], whole.shape[0]))
-    cast = cv2.GaussianBlur(cast, (0, 0), max(1.0, high * 0.015))
-    fill(picture, cast, light.shadow, 0.35 + 0.25 * light.contrast)
+    fill(
+        picture,
+        blurred(np.asarray(cast, np.uint8), max(1.0, high * 0.015)),
+        light.shadow,
+        0.35 + 0.25 * light.contrast,
+    )
     contact = np.zeros(whole.shape, np.uint8)
     centre = (round(left + wide / 2), round(foot))
     cv2.ellipse(contact, centre, (max(1, round(wide * 0.42)), max(1, round(high * 0.02))), 0, 0, 360, 255, -1)
-    fill(picture, cv2.GaussianBlur(contact, (0, 0), max(1.0, high * 0.012)), light.shadow, 0.5)
+    fill(picture, blurred(contact, max(1.0, high * 0.012)), light.shadow, 0.5)

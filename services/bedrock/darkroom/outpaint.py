@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Floats, Mask, Picture
+from services.bedrock.darkroom.arrays import Floats, Mask, Picture, sampled
 from services.bedrock.darkroom.completion import Hints, complete
 from services.bedrock.darkroom.palette import tint, wished_tint
 
@@ -45,16 +45,19 @@ def _extend(picture: Picture, axis: int, step: tuple[int, int], creativity: floa
         return picture
     height, width = picture.shape[:2]
     pads = (before, after, 0, 0) if axis == 0 else (0, 0, before, after)
-    canvas = cv2.copyMakeBorder(picture, *pads, cv2.BORDER_REPLICATE)
-    hole = cv2.copyMakeBorder(np.zeros((height, width), np.uint8), *pads, cv2.BORDER_CONSTANT, value=255)
+    top, bottom, left, right = pads
+    canvas = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="edge")
+    hole = np.pad(np.zeros((height, width), np.uint8), ((top, bottom), (left, right)), constant_values=255)
     scale = min(1.0, (_GUESS_AREA / hole.size) ** 0.5)
     shape = (max(8, round(hole.shape[0] * scale)), max(8, round(hole.shape[1] * scale)))
     rng = np.random.default_rng(seed)
     band = _BAND + 0.1 * creativity
-    spans = ((before, height, after), (0, width, 0)) if axis == 0 else ((0, height, 0), (before, width, after))
+    spans = (
+        ((before, height, after), (0, width, 0)) if axis == 0 else ((0, height, 0), (before, width, after))
+    )
     y, x = (_folded(shape, a, spans[a], 0.8 * band, 0.25 * creativity, rng) for a in (0, 1))
-    guess = cv2.remap(picture, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
-    guess = cv2.GaussianBlur(guess, (0, 0), 0.4 + 1.2 * creativity)
+    mirrored = sampled(picture, x, y)
+    guess = np.asarray(cv2.GaussianBlur(mirrored, (0, 0), 0.4 + 1.2 * creativity), np.uint8)
     across = (x if axis == 0 else y) / max(height, width)
     anchor = (across * (0.6 - 0.45 * creativity)).astype(np.float32)[..., None]
     hints = Hints(
@@ -80,7 +83,12 @@ def _border(shape: tuple[int, ...], axis: int, step: tuple[int, int], band: floa
 
 
 def _folded(
-    shape: tuple[int, int], axis: int, spans: tuple[int, int, int], band: float, drift: float, rng: np.random.Generator
+    shape: tuple[int, int],
+    axis: int,
+    spans: tuple[int, int, int],
+    band: float,
+    drift: float,
+    rng: np.random.Generator,
 ) -> Floats:
     """For each pixel of the canvas (at `shape`) the picture coordinate that mirrors it, along one axis.
 
@@ -93,7 +101,9 @@ def _folded(
     outside = np.maximum(np.maximum(-place, place - (inside - 1)), 0)
     outside = outside.reshape((-1, 1) if axis == 0 else (1, -1)).repeat(shape[1 - axis], 1 - axis)
     place = place.reshape((-1, 1) if axis == 0 else (1, -1)).repeat(shape[1 - axis], 1 - axis)
-    noise = cv2.resize(rng.standard_normal((5, 5)).astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    noise = cv2.resize(
+        rng.standard_normal((5, 5)).astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC
+    )
     room = max(2.0, band * inside)
     travel = outside * (1 + drift * noise)
     folded = room - np.abs(np.mod(travel, 2 * room) - room)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from services.bedrock.darkroom.arrays import Floats, Picture
 
 Colour = tuple[int, int, int]
+_SHORT = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def words(prompt: str) -> list[str]:
     found: list[str] = []
     for word in re.findall(r"[a-z]+", prompt.lower()):
         found.append(word)
-        if len(word) > 3 and word.endswith("s"):
+        if len(word) > _SHORT and word.endswith("s"):
             found.append(word[:-1])
     return found
 
@@ -73,16 +74,19 @@ def named_colour(prompt: str) -> Colour | None:
 def tint(picture: Picture, wish: Tint, amount: float | Floats) -> Picture:
     """Move chroma towards the wish and scale lightness; `amount` 0-1, for the whole or per pixel (H×W)."""
     result = np.empty_like(picture)
-    aim = cv2.cvtColor(np.full((1, 1, 3), wish.colour, np.uint8).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    aim = cv2.cvtColor(np.full((1, 1, 3), wish.colour, np.uint8).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[
+        0, 0
+    ]
     band = max(1, 2_000_000 // picture.shape[1])
     for top in range(0, picture.shape[0], band):
         rows = slice(top, top + band)
         share = amount[rows, :, None] if isinstance(amount, np.ndarray) else amount
-        lab = cv2.cvtColor(picture[rows].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        unit = picture[rows].astype(np.float32) / 255
+        lab = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), np.float32)
         goal = lab * np.float32(wish.light)
         goal[..., 1:] = 0.35 * lab[..., 1:] + 0.65 * aim[1:]
-        lab += (goal - lab) * share
-        rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+        moved = (lab + (goal - lab) * share).astype(np.float32)
+        rgb = cv2.cvtColor(moved, cv2.COLOR_LAB2RGB)
         result[rows] = np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8)
     return result
 

@@ -1,10 +1,9 @@
 """A storyboard panel in place of a generated picture: plainly labelled, of the exact size asked for."""
 
-import cv2
 import numpy as np
 
 from services.bedrock.darkroom import backdrops
-from services.bedrock.darkroom.arrays import Picture
+from services.bedrock.darkroom.arrays import Mask, Picture, blurred, minus, moved, to_bytes, union
 from services.bedrock.darkroom.drawing import (
     Point,
     ellipse,
@@ -24,6 +23,8 @@ from services.bedrock.darkroom.subjects import make
 
 LABEL = "OFFLINE STAND-IN"
 _CAPTION_MIN = 150
+_FITS = 0.8
+_GROUNDED = 0.99
 _HEIGHTS = {"WS": 0.42, "MS": 0.95, "CU": 1.9, "ECU": 4.6}
 
 
@@ -50,7 +51,7 @@ def draw_panel(prompt: str, negative_prompt: str, width: int, height: int, seed:
     ink_line(picture, corners, scene.ink, 1.8 * unit, rng)
     _caption(picture, scene, prompt, seed, strip, margin)
     grain = paper_grain((height, width), 1.6, rng)
-    return np.clip(picture + grain[..., None], 0, 255).astype(np.uint8)
+    return to_bytes(picture + grain[..., None])
 
 
 def draw_scene(scene: Scene, width: int, height: int, rng: np.random.Generator) -> Picture:
@@ -70,7 +71,7 @@ def _subjects(picture: Picture, scene: Scene, unit: float, rng: np.random.Genera
     if main is None and scene.size != "WS":
         main = "person"
     others = [n for n in names if n != main]
-    third = 1 / 3 if rng.random() < 0.5 else 2 / 3
+    third = int(rng.integers(1, 3)) / 3
     for at, name in enumerate(others):
         x = (1 - third) + 0.16 * (at - 0.5) + float(rng.uniform(-0.05, 0.05))
         if name in in_sky:
@@ -81,9 +82,13 @@ def _subjects(picture: Picture, scene: Scene, unit: float, rng: np.random.Genera
             _put(picture, scene, name, (x, min(0.97, scene.horizon + 0.16)), 0.34, unit, rng)
     if main is None:
         return
-    tall = _HEIGHTS[scene.size] if main in {"person", "rocket", "tree"} else min(0.8, _HEIGHTS[scene.size] * 0.62)
+    tall = (
+        _HEIGHTS[scene.size]
+        if main in {"person", "rocket", "tree"}
+        else min(_FITS, _HEIGHTS[scene.size] * 0.62)
+    )
     top = {"WS": 0.0, "MS": 0.14, "CU": 0.1, "ECU": -0.02}[scene.size]
-    foot = min(0.97, scene.horizon + 0.2) if scene.size == "WS" or tall <= 0.8 else top + tall
+    foot = min(0.97, scene.horizon + 0.2) if scene.size == "WS" or tall <= _FITS else top + tall
     _put(picture, scene, main, (third, foot), tall, unit, rng)
 
 
@@ -96,24 +101,23 @@ def _put(
     high = tall * height
     wide = high * subject.aspect
     left, upper = foot[0] * width - wide / 2, foot[1] * height - high
-    flip = rng.random() < 0.5
+    flip = bool(rng.integers(2))
 
     def placed(part: list[Point]) -> list[Point]:
         return [(left + (1 - x if flip else x) * wide, upper + y * high) for x, y in part]
 
     shapes = [mask_of((height, width), placed(part)) for part in subject.parts]
-    whole = shapes[0].copy()
-    for shape in shapes[1:]:
-        whole = cv2.max(whole, shape)
-    if name not in {"moon", "bird", "window"} and foot[1] < 0.99:
+    whole = union(shapes)
+    if name not in {"moon", "bird", "window"} and foot[1] < _GROUNDED:
         shadow = mask_of(
-            (height, width), ellipse(foot[0] * width - scene.light * wide * 0.5, foot[1] * height, wide * 0.8, high * 0.035)
+            (height, width),
+            ellipse(foot[0] * width - scene.light * wide * 0.5, foot[1] * height, wide * 0.8, high * 0.035),
         )
         fill(picture, shadow, scene.ink, 0.4)
     body = mix(scene.accent, scene.ink, 0.45 if scene.night else 0.25)
     if subject.glows:
         body = mix(scene.accent, (250, 232, 176), 0.7)
-        halo = cv2.GaussianBlur(whole, (0, 0), max(2.0, high * 0.12))
+        halo = blurred(whole, max(2.0, high * 0.12))
         fill(picture, halo, (250, 232, 176), 0.45)
     fill(picture, whole, body)
     for at, shape in enumerate(shapes[1:]):
@@ -122,23 +126,15 @@ def _put(
             outline(picture, shape, mix(scene.ink, body, 0.35), unit)
     shaded = _shade_side(whole, scene.light, wide * 0.22)
     hatch(picture, shaded, scene.ink, 58.0, 5.2 * unit, 1.1 * unit, rng)
-    rim = cv2.subtract(whole, _moved(whole, -scene.light * wide * 0.035, 0))
+    rim = minus(whole, moved(whole, -scene.light * wide * 0.035, 0))
     fill(picture, rim, (250, 242, 220), 0.5)
     for shape in [whole] if subject.merged else shapes:
         outline(picture, shape, scene.ink, 1.3 * unit)
 
 
-def _moved(mask: np.ndarray, dx: float, dy: float) -> np.ndarray:
-    height, width = mask.shape
-    moved: np.ndarray = cv2.warpAffine(mask, np.array([[1, 0, dx], [0, 1, dy]], np.float32), (width, height))
-    return moved
-
-
-def _shade_side(whole: np.ndarray, light: int, reach: float) -> np.ndarray:
+def _shade_side(whole: Mask, light: int, reach: float) -> Mask:
     """The part of a silhouette turned away from the light."""
-    lit = _moved(whole, light * max(2.0, reach), 0)
-    shaded: np.ndarray = cv2.subtract(whole, lit)
-    return shaded
+    return minus(whole, moved(whole, light * max(2.0, reach), 0))
 
 
 def _vignette(picture: Picture, scene: Scene) -> None:

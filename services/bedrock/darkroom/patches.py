@@ -72,7 +72,9 @@ class Matcher:
     def wear_out(self, field: "Field") -> None:
         """Make sources dearer the more often they are copied (occurrence map of Kaspar et al., 2015): without it
         one smooth patch is repeated into a visible weave."""
-        counts = np.bincount(field.sources, minlength=self.valid.size).astype(np.float32).reshape(self.valid.shape)
+        counts = (
+            np.bincount(field.sources, minlength=self.valid.size).astype(np.float32).reshape(self.valid.shape)
+        )
         local = cv2.blur(counts, (self.size, self.size)) / np.maximum(
             cv2.blur(self.valid.astype(np.float32), (self.size, self.size)), 0.05
         )
@@ -105,7 +107,9 @@ def build_matcher(
     basis = (vectors[:, ::-1][:, :_COMPONENTS] / size).astype(np.float32)
     row_of = np.full(height * width, -1, np.int64)
     row_of[ys * width + xs] = np.arange(len(ys))
-    matcher = Matcher(size, valid, anchor, mean, basis, np.empty((0, 0), np.float32), row_of, np.zeros(len(ys), np.float32))
+    matcher = Matcher(
+        size, valid, anchor, mean, basis, np.empty((0, 0), np.float32), row_of, np.zeros(len(ys), np.float32)
+    )
     matcher.table = matcher.project(channels, ys, xs)
     return matcher
 

@@ -9,6 +9,7 @@ from services.bedrock.darkroom.palette import Colour, mix, named_colour, wished_
 from services.bedrock.darkroom.subjects import named_subjects
 
 Size = Literal["ECU", "CU", "MS", "WS"]
+Place = Literal["hills", "city", "trees", "sea", "room", "plain"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Scene:
     vanish: float
     light: int
     subjects: tuple[str, ...]
-    backdrop: Literal["hills", "city", "trees", "sea", "room", "plain"]
+    backdrop: Place
     paper: Colour
     ink: Colour
     sky: Colour
@@ -40,7 +41,7 @@ _INSIDE = {
     "cockpit", "cabin", "church", "cellar", "basement", "library", "apartment", "restaurant", "indoors", "attic", "lab",
 }  # fmt: skip
 _NIGHT = {"night", "midnight", "moon", "moonlight", "dark", "noir", "stars", "nocturnal"}
-_BACKDROPS: dict[str, Literal["hills", "city", "trees", "sea", "room", "plain"]] = {
+_BACKDROPS: dict[str, Place] = {
     **dict.fromkeys(("city", "street", "alley", "skyline", "downtown", "rooftop", "urban", "neon"), "city"),
     **dict.fromkeys(("forest", "tree", "jungle", "park", "garden", "wood"), "trees"),
     **dict.fromkeys(("sea", "ocean", "beach", "lake", "harbour", "harbor", "coast", "boat", "ship", "river"), "sea"),
@@ -63,9 +64,9 @@ def read_scene(prompt: str, negative_prompt: str, rng: np.random.Generator) -> S
         size = next((_SIZES[w] for w in found if w in _SIZES), ("WS", "MS", "MS")[int(rng.integers(3))])
     interior = any(w in _INSIDE for w in found) and "ext" not in found
     night = any(w in _NIGHT for w in found)
-    backdrop = "room" if interior else next((_BACKDROPS[w] for w in found if w in _BACKDROPS), None)
-    if backdrop is None:
-        backdrop = ("hills", "plain", "trees")[int(rng.integers(3))]  # type: ignore[assignment]
+    backdrop = (
+        "room" if interior else next((_BACKDROPS[w] for w in found if w in _BACKDROPS), _chance_place(rng))
+    )
     base = wished_tint(prompt)
     tone = base.colour if base else _SKETCH_TONES[int(rng.integers(len(_SKETCH_TONES)))]
     dim = 0.55 if night else 0.0
@@ -78,9 +79,9 @@ def read_scene(prompt: str, negative_prompt: str, rng: np.random.Generator) -> S
         night=night,
         horizon=float(rng.uniform(0.44, 0.66)) if size in {"WS", "MS"} else float(rng.uniform(0.6, 0.78)),
         vanish=float(rng.uniform(0.25, 0.75)),
-        light=-1 if rng.random() < 0.5 else 1,
+        light=(-1, 1)[int(rng.integers(2))],
         subjects=subjects,
-        backdrop=backdrop or "plain",
+        backdrop=backdrop,
         paper=(240, 235, 224),
         ink=ink,
         sky=sky,
@@ -89,4 +90,15 @@ def read_scene(prompt: str, negative_prompt: str, rng: np.random.Generator) -> S
     )
 
 
-_SKETCH_TONES: tuple[Colour, ...] = ((110, 132, 150), (150, 128, 104), (112, 136, 116), (148, 116, 122), (124, 124, 146))
+_SKETCH_TONES: tuple[Colour, ...] = (
+    (110, 132, 150),
+    (150, 128, 104),
+    (112, 136, 116),
+    (148, 116, 122),
+    (124, 124, 146),
+)
+
+
+def _chance_place(rng: np.random.Generator) -> Place:
+    open_places: tuple[Place, ...] = ("hills", "plain", "trees")
+    return open_places[int(rng.integers(len(open_places)))]

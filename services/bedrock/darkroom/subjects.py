@@ -57,7 +57,7 @@ def make(name: str, rng: np.random.Generator) -> Subject:
     """The subject of that name; the generator varies stance and proportions. Unknown names give a sphere or crate."""
     maker = _MAKERS.get(name)
     if maker is None:
-        maker = _sphere if rng.random() < 0.5 else _crate
+        maker = _sphere if rng.integers(2) else _crate
     return maker(rng)
 
 
@@ -89,7 +89,8 @@ def _person(rng: np.random.Generator) -> Subject:
     neck = _rectangle(0.455 + lean, 0.11, 0.545 + lean, 0.17)
     collar = [(0.44 + lean, 0.138), (0.56 + lean, 0.138), (0.5 + lean, 0.23)]
     feet = [
-        [(c - 0.1, 1.0), (c - 0.07, 0.965), (c + 0.08, 0.965), (c + 0.13, 1.0)] for c in (0.5 - stride, 0.5 + stride)
+        [(c - 0.1, 1.0), (c - 0.07, 0.965), (c + 0.08, 0.965), (c + 0.13, 1.0)]
+        for c in (0.5 - stride, 0.5 + stride)
     ]
     return Subject("person", 0.46, (_smooth(coat), collar, hair, neck, head, *feet), merged=True)
 
@@ -98,7 +99,9 @@ def _tree(rng: np.random.Generator) -> Subject:
     trunk = [(0.45, 0.5), (0.55, 0.5), (0.57, 0.9), (0.64, 1.0), (0.36, 1.0), (0.43, 0.9)]
     crowns = [
         ellipse(float(x), float(y), float(r), float(r) * 0.8)
-        for x, y, r in zip(rng.uniform(0.25, 0.75, 7), rng.uniform(0.18, 0.48, 7), rng.uniform(0.14, 0.24, 7), strict=True)
+        for x, y, r in zip(
+            rng.uniform(0.25, 0.75, 7), rng.uniform(0.18, 0.48, 7), rng.uniform(0.14, 0.24, 7), strict=True
+        )
     ]
     return Subject("tree", 0.8, (trunk, ellipse(0.5, 0.34, 0.3, 0.26), *crowns), round=True, merged=True)
 
@@ -111,13 +114,16 @@ def _lamp(_: np.random.Generator) -> Subject:
 
 def _window(_: np.random.Generator) -> Subject:
     panes = [
-        _rectangle(x, y, x + 0.36, y + 0.38) for x, y in ((0.1, 0.08), (0.54, 0.08), (0.1, 0.53), (0.54, 0.53))
+        _rectangle(x, y, x + 0.36, y + 0.38)
+        for x, y in ((0.1, 0.08), (0.54, 0.08), (0.1, 0.53), (0.54, 0.53))
     ]
     return Subject("window", 0.8, (_rectangle(0, 0, 1, 1), *panes), glows=True)
 
 
 def _door(_: np.random.Generator) -> Subject:
-    panels = [_rectangle(x, y, x + 0.28, y + h) for x in (0.17, 0.55) for y, h in ((0.12, 0.34), (0.54, 0.36))]
+    panels = [
+        _rectangle(x, y, x + 0.28, y + h) for x in (0.17, 0.55) for y, h in ((0.12, 0.34), (0.54, 0.36))
+    ]
     return Subject("door", 0.5, (_rectangle(0, 0, 1, 1), *panels, ellipse(0.9, 0.52, 0.035, 0.018)))
 
 
@@ -131,7 +137,9 @@ def _sign(rng: np.random.Generator) -> Subject:
 def _moon(rng: np.random.Generator) -> Subject:
     spots = [
         ellipse(float(x), float(y), float(r), float(r) * 0.85)
-        for x, y, r in zip(rng.uniform(0.3, 0.7, 4), rng.uniform(0.3, 0.7, 4), rng.uniform(0.04, 0.11, 4), strict=True)
+        for x, y, r in zip(
+            rng.uniform(0.3, 0.7, 4), rng.uniform(0.3, 0.7, 4), rng.uniform(0.04, 0.11, 4), strict=True
+        )
     ]
     return Subject("moon", 1.0, (ellipse(0.5, 0.5, 0.48, 0.48), *spots), round=True, glows=True)
 
@@ -158,7 +166,10 @@ def _car(_: np.random.Generator) -> Subject:
     body = [
         (0.0, 0.84), (0.01, 0.56), (0.18, 0.48), (0.3, 0.16), (0.66, 0.16), (0.8, 0.48), (0.98, 0.56), (1.0, 0.84),
     ]  # fmt: skip
-    glass = [[(0.26, 0.46), (0.34, 0.23), (0.47, 0.23), (0.47, 0.46)], [(0.5, 0.46), (0.5, 0.23), (0.63, 0.23), (0.73, 0.46)]]
+    glass = [
+        [(0.26, 0.46), (0.34, 0.23), (0.47, 0.23), (0.47, 0.46)],
+        [(0.5, 0.46), (0.5, 0.23), (0.63, 0.23), (0.73, 0.46)],
+    ]
     wheels = [ellipse(x, 0.84, 0.085, 0.16) for x in (0.22, 0.78)]
     return Subject("car", 2.3, (body, *glass, *wheels))
 
@@ -166,8 +177,14 @@ def _car(_: np.random.Generator) -> Subject:
 def _house(rng: np.random.Generator) -> Subject:
     ridge = float(rng.uniform(0.4, 0.6))
     roof = [(-0.04, 0.46), (ridge, 0.04), (1.04, 0.46)]
-    openings = [_rectangle(0.16, 0.58, 0.34, 0.76), _rectangle(0.66, 0.58, 0.84, 0.76), _rectangle(0.42, 0.62, 0.58, 1.0)]
-    return Subject("house", 1.2, (_rectangle(0.04, 0.44, 0.96, 1.0), roof, _rectangle(0.74, 0.08, 0.83, 0.36), *openings))
+    openings = [
+        _rectangle(0.16, 0.58, 0.34, 0.76),
+        _rectangle(0.66, 0.58, 0.84, 0.76),
+        _rectangle(0.42, 0.62, 0.58, 1.0),
+    ]
+    return Subject(
+        "house", 1.2, (_rectangle(0.04, 0.44, 0.96, 1.0), roof, _rectangle(0.74, 0.08, 0.83, 0.36), *openings)
+    )
 
 
 def _animal(rng: np.random.Generator) -> Subject:
@@ -182,7 +199,11 @@ def _animal(rng: np.random.Generator) -> Subject:
 
 def _boat(_: np.random.Generator) -> Subject:
     sails = ([(0.52, 0.04), (0.52, 0.72), (0.92, 0.72)], [(0.46, 0.12), (0.46, 0.72), (0.14, 0.72)])
-    return Subject("boat", 1.1, ([(0.02, 0.78), (0.98, 0.78), (0.82, 1.0), (0.18, 1.0)], _rectangle(0.475, 0.02, 0.5, 0.8), *sails))
+    return Subject(
+        "boat",
+        1.1,
+        ([(0.02, 0.78), (0.98, 0.78), (0.82, 1.0), (0.18, 1.0)], _rectangle(0.475, 0.02, 0.5, 0.8), *sails),
+    )
 
 
 def _rocket(_: np.random.Generator) -> Subject:
@@ -193,12 +214,30 @@ def _rocket(_: np.random.Generator) -> Subject:
 
 def _chair(_: np.random.Generator) -> Subject:
     legs = [_rectangle(x, 0.58, x + 0.07, 1.0) for x in (0.1, 0.83)]
-    return Subject("chair", 0.6, (*legs, _rectangle(0.1, 0.0, 0.2, 0.6), _rectangle(0.12, 0.05, 0.3, 0.5), _rectangle(0.08, 0.52, 0.94, 0.62)))
+    return Subject(
+        "chair",
+        0.6,
+        (
+            *legs,
+            _rectangle(0.1, 0.0, 0.2, 0.6),
+            _rectangle(0.12, 0.05, 0.3, 0.5),
+            _rectangle(0.08, 0.52, 0.94, 0.62),
+        ),
+    )
 
 
 def _vessel(rng: np.random.Generator) -> Subject:
     belly = float(rng.uniform(0.4, 0.5))
-    body = [(0.28, 0.06), (0.72, 0.06), (0.68, 0.3), (0.5 + belly, 0.6), (0.74, 1.0), (0.26, 1.0), (0.5 - belly, 0.6), (0.32, 0.3)]
+    body = [
+        (0.28, 0.06),
+        (0.72, 0.06),
+        (0.68, 0.3),
+        (0.5 + belly, 0.6),
+        (0.74, 1.0),
+        (0.26, 1.0),
+        (0.5 - belly, 0.6),
+        (0.32, 0.3),
+    ]
     return Subject("vessel", 0.7, (_smooth(body), ellipse(0.5, 0.1, 0.2, 0.045)), round=True)
 
 

@@ -11,6 +11,8 @@ _LIMIT_BASE = 4.0
 _LIMIT_SHARE = 0.14
 _SEAM_LIKE = 14.0
 _RIM_LIKE = 32.0
+_COARSEST = 16
+_WHOLLY = 0.99
 _BAND = 1_500_000
 
 
@@ -44,17 +46,22 @@ def _rows(correction: Floats, top: int, count: int, height: int, width: int) -> 
     y = ((np.arange(top, top + count, dtype=np.float32) + 0.5) * low_h / height - 0.5)[:, None]
     x = ((np.arange(width, dtype=np.float32) + 0.5) * low_w / width - 0.5)[None, :]
     grid = np.broadcast_arrays(x, y)
-    rows: Floats = cv2.remap(
-        correction, np.ascontiguousarray(grid[0]), np.ascontiguousarray(grid[1]), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+    rows = cv2.remap(
+        correction,
+        np.ascontiguousarray(grid[0]),
+        np.ascontiguousarray(grid[1]),
+        cv2.INTER_LINEAR,
+        None,
+        cv2.BORDER_REPLICATE,
     )
-    return rows
+    return np.asarray(rows, np.float32)
 
 
 def _correction(part: Picture, hole: Bools, shape: tuple[int, int], field: Field) -> Floats:
     scale = (hole.size / _CORRECTION_AREA) ** 0.5
     if scale > 1:
         size = (round(hole.shape[1] / scale), round(hole.shape[0] / scale))
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
         hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     offsets = _offset_map(shape, hole.shape, field)
     copied = part.astype(np.float32)
@@ -75,7 +82,9 @@ def _offset_map(shape: tuple[int, int], full: tuple[int, ...], field: Field) -> 
     return offsets * np.array([full[0] / height, full[1] / width], np.float32)
 
 
-def _source_index(offsets: Floats, low: tuple[Ints, Ints], y: Ints, x: Ints, hole: Bools) -> tuple[Ints, Bools]:
+def _source_index(
+    offsets: Floats, low: tuple[Ints, Ints], y: Ints, x: Ints, hole: Bools
+) -> tuple[Ints, Bools]:
     height, width = hole.shape
     shift = offsets[low]
     sy = np.clip(y + np.rint(shift[:, 0]).astype(np.int64), 0, height - 1)
@@ -157,11 +166,11 @@ def _cascade(forcing: Floats, inside: Floats, screen: float = 1 / 90**2) -> Floa
     """
     height, width = inside.shape
     rounds = 24
-    if min(height, width) > 16 and inside.any():
+    if min(height, width) > _COARSEST and inside.any():
         size = ((width + 1) // 2, (height + 1) // 2)
         small = cv2.resize(forcing, size, interpolation=cv2.INTER_AREA) * np.float32(4)
         small_inside = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
-        coarse = _cascade(small, (small_inside > 0.99).astype(np.float32), 4 * screen)
+        coarse = _cascade(small, (small_inside > _WHOLLY).astype(np.float32), 4 * screen)
         solution = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     else:
         solution, rounds = np.zeros_like(forcing), 200
@@ -170,4 +179,4 @@ def _cascade(forcing: Floats, inside: Floats, screen: float = 1 / 90**2) -> Floa
     for _ in range(rounds):
         around = cv2.filter2D(solution, -1, _NEIGHBOURS, borderType=cv2.BORDER_REPLICATE)
         solution = (around - load) * where
-    return solution
+    return np.asarray(solution, np.float32)

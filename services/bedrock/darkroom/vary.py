@@ -3,13 +3,14 @@
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Picture
+from services.bedrock.darkroom.arrays import Picture, dissolve, sampled, to_bytes
 from services.bedrock.darkroom.drawing import smooth_noise
 from services.bedrock.darkroom.palette import Tint, mix, tint, wished_tint
 
 _TONES = ((196, 120, 70), (70, 120, 170), (96, 140, 84), (150, 84, 130), (190, 160, 90), (70, 130, 130))
 _WARP_WIDTH = 0.05
 _BRUSH = 9
+_SMALL = 64
 
 
 def vary(image: Picture, prompt: str, strength: float, seed: int) -> Picture:
@@ -24,14 +25,18 @@ def vary(image: Picture, prompt: str, strength: float, seed: int) -> Picture:
     rng = np.random.default_rng(seed)
     wish = wished_tint(prompt)
     tone = _TONES[int(rng.integers(len(_TONES)))]
-    aim = Tint(mix(wish.colour, tone, 0.15), wish.light) if wish else Tint(tone, float(rng.choice([0.88, 1.08])))
+    aim = (
+        Tint(mix(wish.colour, tone, 0.15), wish.light)
+        if wish
+        else Tint(tone, float(rng.choice([0.88, 1.08])))
+    )
     bent = _bend(image, strength, rng)
     painted = _paint(bent, strength, rng)
-    abstracted = cv2.addWeighted(bent, 1 - strength**1.3, painted, strength**1.3, 0)
+    abstracted = dissolve(bent, painted, strength**1.3)
     coloured = tint(abstracted, aim, 0.85 * strength)
     # The last share keeps small strengths small: what the warp moves at an edge is at once a large difference.
     share = min(1.0, 0.35 + strength)
-    return cv2.addWeighted(image, 1 - share, coloured, share, 0)
+    return dissolve(image, coloured, share)
 
 
 def _bend(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
@@ -39,7 +44,7 @@ def _bend(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
     reach = _WARP_WIDTH * max(height, width) * strength
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     dx, dy = (smooth_noise((height, width), 4, rng) * np.float32(reach) for _ in range(2))
-    return cv2.remap(image, x + dx, y + dy, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
+    return sampled(image, x + dx, y + dy)
 
 
 def _paint(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
@@ -54,9 +59,15 @@ def _paint(image: Picture, strength: float, rng: np.random.Generator) -> Picture
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     step = max(1.0, max(height, width) / 420) * (0.4 + strength)
     bristles = cv2.GaussianBlur(rng.standard_normal((height, width)).astype(np.float32), (0, 0), 1.2) * 22
-    source = cv2.medianBlur(image, 5 if min(height, width) > 64 else 3).astype(np.float32) + bristles[..., None]
+    source = (
+        cv2.medianBlur(image, 3 + 2 * (min(height, width) > _SMALL)).astype(np.float32) + bristles[..., None]
+    )
     total = np.zeros(source.shape, np.float32)
-    cos, sin = np.cos(angle).astype(np.float32) * np.float32(step), np.sin(angle).astype(np.float32) * np.float32(step)
+    cos, sin = (
+        np.cos(angle).astype(np.float32) * np.float32(step),
+        np.sin(angle).astype(np.float32) * np.float32(step),
+    )
     for at in range(-_BRUSH, _BRUSH + 1, 2):
-        total += cv2.remap(source, x + cos * at, y + sin * at, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
-    return np.clip(np.rint(total / (_BRUSH + 1)), 0, 255).astype(np.uint8)
+        stroke = cv2.remap(source, x + cos * at, y + sin * at, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT_101)
+        total += np.asarray(stroke, np.float32)
+    return to_bytes(total / np.float32(_BRUSH + 1))
