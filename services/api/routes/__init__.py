@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.api.routes import generations, takes
+from services.api.routes import admin, generations, health, takes
 
 TENANT: list[APIRouter] = [generations.router, takes.router]
-OPEN: list[APIRouter] = []
-ADMIN: list[APIRouter] = []
+OPEN: list[APIRouter] = [health.router]
+ADMIN: list[APIRouter] = [*admin.ROUTERS]
 WEBHOOKS: list[APIRouter] = []
