@@ -3,14 +3,16 @@
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Floats, Mask, Picture, sampled
+from services.bedrock.darkroom.arrays import Floats, Mask, Picture, both, sampled
 from services.bedrock.darkroom.completion import Hints, complete
 from services.bedrock.darkroom.palette import tint, wished_tint
+from services.bedrock.darkroom.rim import rim_palette
 
 _GROWTH = 0.75
 _GUESS_AREA = 300_000
 _TARGETS = 24_000
 _BAND = 0.2
+_ENOUGH = 0.35
 
 
 def outpaint(
@@ -64,11 +66,25 @@ def _extend(picture: Picture, axis: int, step: tuple[int, int], creativity: floa
         guess=guess,
         anchor=anchor,
         wander=0.1 + 0.9 * creativity,
-        source=_border(hole.shape, axis, step, band),
+        source=_sources(canvas, hole, axis, step, band),
         targets=_TARGETS,
         cohesion=0.8,
     )
     return complete(canvas, hole, seed, hints)
+
+
+def _sources(canvas: Picture, hole: Mask, axis: int, step: tuple[int, int], band: float) -> Mask:
+    border = _border(hole.shape, axis, step, band)
+    touching = rim_palette(canvas, hole)
+    if touching is None:
+        return border
+    narrowed = both(border, touching)
+    # Too little to copy from would show as repetition, which is worse than a colour from further inside.
+    return (
+        narrowed
+        if np.count_nonzero(narrowed) > _ENOUGH * np.count_nonzero(both(border, 255 - hole))
+        else border
+    )
 
 
 def _border(shape: tuple[int, ...], axis: int, step: tuple[int, int], band: float) -> Mask:

@@ -6,7 +6,7 @@ import numpy as np
 from services.bedrock.darkroom.arrays import Floats, Mask, Picture, resized
 
 _SIDE = 256
-_BINS = 16
+_BINS = 24
 _PRESENT = 0.002
 _MOSTLY = 0.75
 _ENOUGH = 0.04
@@ -26,9 +26,9 @@ def rim_palette(picture: Picture, hole: Mask) -> Mask | None:
     lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 0.8), cv2.COLOR_RGB2LAB)
     # Chroma of natural pictures fills a small part of its range, so it gets the finer bins.
     bins = np.dstack(
-        [lab[..., 0] // 16, *(np.clip((lab[..., k].astype(int) - 64) // 8, 0, 15) for k in (1, 2))]
+        [lab[..., 0] // 11, *(np.clip((lab[..., k].astype(int) - 68) // 5, 0, _BINS - 1) for k in (1, 2))]
     )
-    reach = max(4, round(0.08 * max(cv2.boundingRect(missing.astype(np.uint8))[2:])))
+    reach = max(4, round(0.03 * max(cv2.boundingRect(missing.astype(np.uint8))[2:])))
     near = cv2.dilate(missing.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
     # The pixels next to the hole may still show the object's own edge.
     edge = cv2.dilate(missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
