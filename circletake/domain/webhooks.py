@@ -30,15 +30,19 @@ EVENT_TYPES = (
     "media.refused",
     "endpoint.challenge",
     "endpoint.disabled",
+    "endpoint.test",
 )
+
+# These are sent to the one endpoint they are about, whatever it asked for.
+UNFILTERED_EVENT_TYPES = frozenset({"endpoint.challenge", "endpoint.test"})
 
 # A tool that asks for nothing special hears when there is something to look at, and when something needs a person.
 DEFAULT_EVENT_TYPES = frozenset({"generation.finished", "generation.held", "take.failed", "take.filtered"})
 
 
 def unknown_event_types(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that aren't in the catalogue, sorted, each once."""
-    return tuple(sorted(set(names).difference(EVENT_TYPES)))
+    """Return the names that nobody can subscribe to, sorted, each once."""
+    return tuple(sorted(set(names).difference(EVENT_TYPES) | UNFILTERED_EVENT_TYPES.intersection(names)))
 
 
 # --- when to try again ----------------------------------------------------------------------------------------
@@ -77,6 +81,31 @@ def judge(status: int | None) -> Verdict:
 def asks_to_slow_down(status: int | None) -> bool:
     """Say whether the endpoint as a whole, not this delivery only, should be sent less: 429, 502, 503, 504."""
     return status in {429, 502, 503, 504}
+
+
+FAILURES_TO_PAUSE = 5
+_FIRST_PAUSE_SECONDS = 15.0
+_LONGEST_PAUSE_SECONDS = 600.0
+_SLOW_DOWN_SECONDS = 5.0
+_LONGEST_ASKED_PAUSE_SECONDS = 3_600.0
+
+
+def endpoint_pause(failures: int, *, slow_down: bool, retry_after: float | None = None) -> float | None:
+    """Return for how long nothing at all is sent to an endpoint after a failed attempt, None for no pause.
+
+    `failures`: failed attempts in a row, of whichever deliveries, this one included. An endpoint that never answers
+    would hold a sender for a whole timeout with every attempt; from the fifth failure on it gets one attempt at a
+    time, after 15 s doubling to 10 min. `slow_down`: the endpoint asked for less (see `asks_to_slow_down`), for
+    `retry_after` seconds if it said so, of which at most an hour is granted.
+    """
+    pauses = []
+    if failures >= FAILURES_TO_PAUSE:
+        doublings = min(failures - FAILURES_TO_PAUSE, 10)
+        pauses.append(min(_FIRST_PAUSE_SECONDS * 2**doublings, _LONGEST_PAUSE_SECONDS))
+    if slow_down:
+        asked = _SLOW_DOWN_SECONDS if retry_after is None else max(retry_after, 0.0)
+        pauses.append(min(asked, _LONGEST_ASKED_PAUSE_SECONDS))
+    return max(pauses, default=None)
 
 
 def seconds_until_next(failed: int, *, jitter: float, retry_after: float | None = None) -> float | None:

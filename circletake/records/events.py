@@ -51,12 +51,16 @@ class WebhookEndpoint(TenantRecord):
     event_types: Mapped[list[str]] = mapped_column(ARRAY(Text))
     state: Mapped[str] = mapped_column(Text, default="unverified")
     disabled_reason: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(Text)  # of the challenge or of deliveries; safe to show to its owner
+    challenged_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)  # attempts in a row without a success
+    paused_until: Mapped[datetime | None]  # until then nothing is sent; then one attempt at a time
     version: Mapped[int] = mapped_column(default=1)
 
 
 class WebhookSecret(TenantRecord):
-    """A sealed signing secret. While two are live both sign."""
+    """A sealed signing secret: `whsec_`, or `whsk_` with its public half beside it. All that are live sign."""
 
     __tablename__ = "webhook_secrets"
     __table_args__ = (
@@ -67,6 +71,7 @@ class WebhookSecret(TenantRecord):
 
     endpoint_id: Mapped[UUID]
     value: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime | None]
 
 
@@ -79,6 +84,7 @@ class WebhookDelivery(TenantRecord):
         belongs_to("webhook_endpoints", "endpoint_id", ondelete="CASCADE"),
         belongs_to("events", "event_id"),
         Index("ix_webhook_deliveries_endpoint", "tenant_id", "endpoint_id", "created_at", "id"),
+        Index(None, "tenant_id", "event_id"),
         CheckConstraint("state in ('pending','delivered','failed','abandoned')", name="state"),
     )
 

@@ -270,7 +270,11 @@ def upgrade() -> None:
         sa.Column("event_types", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("challenged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -371,10 +375,17 @@ def upgrade() -> None:
         ["tenant_id", "endpoint_id", "created_at", "id"],
         unique=False,
     )
+    op.create_index(
+        op.f("ix_webhook_deliveries_tenant_id_event_id"),
+        "webhook_deliveries",
+        ["tenant_id", "event_id"],
+        unique=False,
+    )
     op.create_table(
         "webhook_secrets",
         sa.Column("endpoint_id", sa.Uuid(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(

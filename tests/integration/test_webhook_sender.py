@@ -19,8 +19,8 @@ from standardwebhooks import Webhook
 
 from circletake.adapters.webhooks.resolver import OwnThreadsResolver
 from circletake.adapters.webhooks.sender import AiohttpWebhookSender
-from circletake.adapters.webhooks.signing import new_hmac_secret
 from circletake.ports import SigningSecret, WebhookBlocked, WebhookReply, WebhookUnreachable
+from circletake.usecases.webhook_secrets import new_hmac_secret
 
 BODY = b'{"type":"generation.finished","data":{"id":"0197"}}'
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from circletake.adapters.webhooks.signing import UnusableSecret, new_ed25519_pair, new_hmac_secret, sign
+from circletake.adapters.webhooks.signing import UnusableSecret, sign
 from circletake.ports import SigningSecret
+from circletake.usecases.webhook_secrets import new_ed25519_pair, new_hmac_secret
 
 IDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=40)
 

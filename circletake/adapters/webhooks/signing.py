@@ -4,16 +4,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets as random
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from circletake.ports import SigningSecret
 
-_HMAC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
+_HMAC, _PRIVATE = "whsec_", "whsk_"
 _HMAC_BYTES = range(24, 65)  # the specification's bounds
-_NEW_HMAC_BYTES = 32
 _SEED_BYTES = 32
 
 
@@ -38,19 +36,6 @@ def sign(message_id: str, timestamp: int, body: bytes, secrets: Sequence[Signing
         raise UnusableSecret("a webhook is never sent unsigned: there is no secret")
     content = f"{message_id}.{timestamp}.".encode() + body
     return " ".join(_signature(content, secret) for secret in secrets)
-
-
-def new_hmac_secret() -> str:
-    """Return a new `whsec_` secret of 32 random bytes, shared with the receiver."""
-    return _HMAC + base64.b64encode(random.token_bytes(_NEW_HMAC_BYTES)).decode()
-
-
-def new_ed25519_pair() -> tuple[str, str]:
-    """Return a new (`whsk_` private, `whpk_` public) pair; only the public half is for the receiver."""
-    key = Ed25519PrivateKey.generate()
-    private = base64.b64encode(key.private_bytes_raw()).decode()
-    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-    return _PRIVATE + private, _PUBLIC + public
 
 
 def _signature(content: bytes, secret: SigningSecret) -> str:
