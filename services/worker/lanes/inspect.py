@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from circletake.usecases.bury_step import bury_step
-from circletake.usecases.inspect_media import inspect_media
-from circletake.usecases.verify_file import verify_file
-
 from circletake.usecases.call_model import PaidCall
+from circletake.usecases.inspect_media import inspect_media
+from circletake.usecases.purge_media import purge_media
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
+from circletake.usecases.verify_file import verify_file
 from services.worker.runner import Handler
 
 
@@ -19,7 +19,10 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def verify(step: ClaimedStep, _: PaidCall) -> None:
         await verify_file(tools, step)
 
+    async def purge(step: ClaimedStep, _: PaidCall) -> None:
+        await purge_media(tools, step)
+
     async def bury(step: ClaimedStep, _: PaidCall) -> None:
         await bury_step(tools, step)
 
-    return {"inspect": inspect, "verify": verify, "bury": bury}
+    return {"inspect": inspect, "verify": verify, "purge": purge, "bury": bury}
