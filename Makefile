@@ -66,7 +66,7 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-inde
 lock: $(UV) ## Resolve the dependencies again: make lock, or make lock UPGRADE=1
 	@echo 'Locking: dev'
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt >/dev/null
-	@for extra in embedded api worker; do \
+	@for extra in embedded offline api worker; do \
 		echo "Locking: $$extra"; \
 		$(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt >/dev/null || exit 1; \
 	done

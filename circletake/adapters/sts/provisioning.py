@@ -7,18 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from circletake.adapters.aws import AwsClients, LongLivedCredentials, error_code, storage_fault
 from circletake.adapters.sts import policies
+from circletake.kit import logs
 from circletake.ports import StorageFault
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+
+log = logs.logger(__name__)
 
 _TENANT_TAG = "tenant"
 _POLICY_NAME = "tenant"
@@ -71,7 +73,6 @@ class AwsTenantProvisioner:
     def __init__(self, clients: AwsClients, place: ProvisioningPlace) -> None:
         self._clients = clients
         self._place = place
-        self._log = structlog.get_logger(__name__)
 
     async def ensure_key(self, slug: str, tenant_id: UUID) -> str:
         return await self._run("make the tenant's key", partial(self._make_key, slug, tenant_id))
@@ -133,7 +134,7 @@ class AwsTenantProvisioner:
 
     def _name_key(self, kms: "KMSClient", alias: str, arn: str, tenant_id: UUID) -> str:
         # a crash before this leaves a key without a name: this line in the log is how it is found
-        self._log.info("tenant_key_created", tenant_id=str(tenant_id), key_arn=arn)
+        log.info("tenant_key_created", tenant_id=str(tenant_id), arn=arn)
         try:
             kms.create_alias(AliasName=alias, TargetKeyId=arn)
         except kms.exceptions.AlreadyExistsException:
@@ -242,7 +243,7 @@ class AwsTenantProvisioner:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if error_code(error) != "NotImplemented" and status != 501:  # noqa: PLR2004 - Not Implemented
                 raise
-            self._log.warning("bucket_setting_unsupported", setting=step, tenant_id=str(tenant_id))
+            log.warning("bucket_setting_unsupported", operation=step, tenant_id=str(tenant_id))
 
     # --- roles -------------------------------------------------------------------------------------------------
 
