@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.embedded.connection import read_connection
-from services.embedded.home import AlreadyUp, Home, default_home
+from services.embedded.home import AlreadyUp, Home, HomeRefused, default_home
 from services.embedded.own import Options
 from services.embedded.process import StartFailed, stop_with_parent
 from services.embedded.stack import Stack
@@ -63,10 +63,12 @@ def main() -> int:
         if arguments.stop_with_parent:
             stop_with_parent()
         return _up(home, Options(arguments.workers, {}, arguments.instant, arguments.async_seconds))
-    if arguments.command == "down":
-        return _down(home)
-    if arguments.command == "status":
-        return _status(home)
+    if arguments.command in {"down", "status"}:
+        try:
+            return _down(home) if arguments.command == "down" else _status(home)
+        except HomeRefused as refusal:
+            print(refusal, file=sys.stderr)
+            return 1
     for name, path in (("home", home.path), ("logs", home.logs), ("connection", home.connection_file)):
         print(f"{name:10} {path}")
     return 0
@@ -96,7 +98,7 @@ def _up(home: Home, options: Options) -> int:
         stack.connection.write(stack.home)
         _greet(stack)
         healthy = _watch(stack, asked_to_stop, say)
-    except (AlreadyUp, StartFailed) as refusal:
+    except (AlreadyUp, HomeRefused, StartFailed) as refusal:
         print(f"\n{refusal}", file=sys.stderr)
         return 1
     finally:

@@ -20,6 +20,10 @@ class AlreadyUp(RuntimeError):
     """Another stack runs in this home."""
 
 
+class HomeRefused(RuntimeError):
+    """The home can't be made or belongs to another user."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyPair:
     access_key_id: str
@@ -64,10 +68,15 @@ class Home:
         self._lock_file = self.path / "lock"
 
     def create(self) -> None:
-        """Make the folder, for its owner only."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        self.logs.mkdir(exist_ok=True, mode=0o700)
+        """Make the folder, for its owner only. Raises HomeRefused when it can't be used."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.logs.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise HomeRefused(
+                f"{self.path} can't be used ({error.strerror}). Set CIRCLETAKE_HOME to a folder of your own."
+            ) from None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -90,10 +99,16 @@ class Home:
             os.close(descriptor)
 
     def owner_pid(self) -> int | None:
-        """Return the process that owns this home now, or None."""
-        if not self._lock_file.exists():
+        """Return the process that owns this home now, or None. Raises HomeRefused when it is another user's."""
+        try:
+            file = self._lock_file.open()
+        except FileNotFoundError:
             return None
-        with self._lock_file.open() as file:
+        except OSError as error:
+            raise HomeRefused(
+                f"{self.path} can't be read ({error.strerror}): it is another user's."
+            ) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

