@@ -1,4 +1,4 @@
-"""Keyset pages over (created_at, id), newest first."""
+"""Keyset pages: over (created_at, id), newest first, or over the codes of the film context."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,3 +33,20 @@ def next_cursor(cursors: Cursors, purpose: str, rows: Sequence[Listed], limit: i
         return None
     last = rows[limit - 1]
     return cursors.write(purpose, last.created_at.isoformat(), str(last.id))
+
+
+class Coded(Protocol):
+    """A row of the film context, in a list where codes are unique."""
+
+    @property
+    def code(self) -> str: ...
+
+
+def code_position(cursors: Cursors, purpose: str, cursor: str | None) -> str | None:
+    """Read a cursor over codes. Raises BadCursor."""
+    return None if cursor is None else cursors.read(purpose, cursor)[0]
+
+
+def next_code_cursor(cursors: Cursors, purpose: str, rows: Sequence[Coded], limit: int) -> str | None:
+    """Return the cursor after the page's last row, or None when `rows` holds no more than the page."""
+    return cursors.write(purpose, rows[limit - 1].code) if len(rows) > limit else None

@@ -2,9 +2,27 @@
 
 from fastapi import APIRouter
 
-from services.api.routes import admin, generations, health, takes
+from services.api.routes import (
+    admin,
+    episodes,
+    generations,
+    health,
+    productions,
+    register,
+    sequences,
+    shots,
+    takes,
+)
 
-TENANT: list[APIRouter] = [generations.router, takes.router]
+TENANT: list[APIRouter] = [
+    productions.router,
+    register.router,
+    episodes.router,
+    sequences.router,
+    shots.router,
+    generations.router,
+    takes.router,
+]
 OPEN: list[APIRouter] = [health.router]
 ADMIN: list[APIRouter] = [*admin.ROUTERS]
 WEBHOOKS: list[APIRouter] = []

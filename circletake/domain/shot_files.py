@@ -1,0 +1,209 @@
+"""Reading a list of shots as CSV (RFC 4180) or JSON lines into rows, each with what is wrong with it.
+
+What makes the whole file unreadable raises Invalid; what is wrong with one row stays with the row.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from circletake.domain.errors import invalid
+from circletake.domain.pictures import Violation
+from circletake.domain.shots import (
+    MAX_CODE,
+    MAX_EXTERNAL_REF,
+    MAX_NOTES,
+    code_violation,
+    text_violation,
+)
+
+COLUMNS = ("code", "sequence", "episode", "frame_in", "frame_out", "external_ref", "notes")
+FRAMES = ("frame_in", "frame_out")
+MAX_ROWS = 5_000
+
+_LONGEST = {"external_ref": MAX_EXTERNAL_REF, "notes": MAX_NOTES}
+_WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRow:
+    """One row. `line` counts the file's lines from 1; `given` holds what the row says, None to clear a value.
+
+    `code` is what stood there, cut to a code's length, so that a report can name the row.
+    """
+
+    line: int
+    code: str
+    given: Mapping[str, str | int | None] = field(default_factory=dict, repr=False)
+    violations: tuple[Violation, ...] = ()
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a UTF-8 file, with or without a byte order mark. Raises Invalid."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise invalid(
+            "", "not_utf8", "The file isn't UTF-8: save it as UTF-8 (in Excel: CSV UTF-8)."
+        ) from None
+
+
+def read_csv(text: str) -> list[ShotRow]:
+    """Read a CSV file with a header row. A column that is left out leaves its values alone; an empty cell clears.
+
+    Raises Invalid for an unknown, doubled or missing column, broken quotes or too many rows.
+    """
+    records = _csv_records(text)
+    header_line, header = next(records, (1, []))
+    columns = _columns(header_line, header)
+    rows: list[ShotRow] = []
+    for line, cells in records:
+        if len(rows) == MAX_ROWS:
+            raise _too_many_rows()
+        if len(cells) != len(columns):
+            problem = Violation(
+                "",
+                "cell_count",
+                f"This row has {len(cells)} cells, the header {len(columns)}: make them fit.",
+            )
+            rows.append(ShotRow(line, _shown(cells[0] if columns[0] == "code" else ""), {}, (problem,)))
+        else:
+            rows.append(_row(line, _cell_values(dict(zip(columns, cells, strict=True)))))
+    return rows
+
+
+def read_json_lines(text: str) -> list[ShotRow]:
+    """Read one JSON object per line. A field that is left out leaves its value alone; null clears.
+
+    Raises Invalid for too many rows; a line that isn't an object is a refused row.
+    """
+    rows: list[ShotRow] = []
+    for line, content in enumerate(text.split("\n"), start=1):
+        if not content.strip():
+            continue
+        if len(rows) == MAX_ROWS:
+            raise _too_many_rows()
+        rows.append(_json_row(line, content))
+    return rows
+
+
+def _csv_records(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (the line a record begins on, its cells); records without any content are left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    begins = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error:
+        raise invalid(
+            "",
+            "malformed_csv",
+            f"The CSV can't be read from line {begins} on: a quote isn't closed or stands in the middle of a"
+            ' cell (write "" for a quote inside quotes), or a cell is far too long.',
+        ) from None
+
+
+def _columns(line: int, header: Sequence[str]) -> list[str]:
+    names = [cell.strip().lower() for cell in header]
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        raise invalid("", "wrong_separator", "Separate the columns with commas, not semicolons or tabs.")
+    for number, name in enumerate(names, start=1):
+        if name not in COLUMNS:
+            raise invalid(
+                "",
+                "unknown_column",
+                f"Column {number} of the header (line {line}) isn't known. The columns are: {', '.join(COLUMNS)}.",
+            )
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        raise invalid("", "doubled_column", f"Name each column once: {', '.join(sorted(doubled))}.")
+    if "code" not in names:
+        raise invalid(
+            "", "missing_column", "The first line must be a header with at least the column `code`."
+        )
+    return names
+
+
+def _cell_values(cells: Mapping[str, str]) -> dict[str, Any]:
+    """CSV knows text only: an empty cell is None, a whole number in a frame column an int."""
+    values: dict[str, Any] = {}
+    for column, cell in cells.items():
+        text = cell.strip()
+        if column in FRAMES and _WHOLE.fullmatch(text):
+            values[column] = int(text)
+        else:
+            values[column] = text or None
+    return values
+
+
+def _json_row(line: int, content: str) -> ShotRow:
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError):
+        return ShotRow(line, "", {}, (Violation("", "malformed_json", "This line isn't a JSON object."),))
+    if not isinstance(values, dict):
+        return ShotRow(line, "", {}, (Violation("", "malformed_json", "This line isn't a JSON object."),))
+    return _row(line, values)
+
+
+def _row(line: int, values: Mapping[str, Any]) -> ShotRow:
+    given: dict[str, str | int | None] = {}
+    found: list[Violation] = []
+    for name, value in values.items():
+        violation = _violation(name, value)
+        if violation is not None:
+            found.append(violation)
+        elif name != "code":
+            given[name] = value
+    code = values.get("code")
+    if code is None:
+        found.append(Violation("/code", "missing", "Every row needs a code."))
+    if given.get("episode") is not None and given.get("sequence") is None and "sequence" not in _wrong(found):
+        found.append(
+            Violation("/episode", "episode_without_sequence", "A shot is in an episode through its sequence.")
+        )
+    return ShotRow(line, _shown(code), given, tuple(found))
+
+
+def _wrong(found: Sequence[Violation]) -> set[str]:
+    return {violation.pointer.removeprefix("/") for violation in found}
+
+
+def _violation(name: str, value: Any) -> Violation | None:
+    if name not in COLUMNS:
+        return Violation("", "unknown_field", f"A field isn't known. The fields are: {', '.join(COLUMNS)}.")
+    if value is None:
+        return None
+    return _frame_violation(name, value) if name in FRAMES else _text_violation(name, value)
+
+
+def _frame_violation(name: str, value: Any) -> Violation | None:
+    """Only what it is: the number is judged together with the shot's other end."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return None
+    return Violation(f"/{name}", "not_a_frame", "A frame is a whole number, for example 1001.")
+
+
+def _text_violation(name: str, value: Any) -> Violation | None:
+    if not isinstance(value, str):
+        return Violation(f"/{name}", "not_text", "This is text: write it in quotes.")
+    if name in _LONGEST:
+        return text_violation(f"/{name}", value, _LONGEST[name])
+    return code_violation(f"/{name}", value)
+
+
+def _shown(code: object) -> str:
+    """A code as a report may repeat it, whatever stood there."""
+    if not isinstance(code, str):
+        return ""
+    return code.strip()[:MAX_CODE].encode(errors="replace").decode().replace("\0", "?")
+
+
+def _too_many_rows() -> Exception:
+    return invalid("", "too_many_rows", f"Send at most {MAX_ROWS} shots at once: split the file.")

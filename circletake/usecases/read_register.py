@@ -1,0 +1,152 @@
+"""The register of everything AI made in a production: read page by page, in short transactions."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, and_, select, tuple_
+
+from circletake.domain.register import RegisterLine, UsedInput
+from circletake.records.context import Shot
+from circletake.records.generations import Generation, GenerationInput, Take, TakeAct
+from circletake.records.media import MediaFile
+from circletake.records.session import Database, TenantSession
+from circletake.records.tenancy import ApiKey
+
+GENERATIONS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Circle:
+    by: str | None
+    at: datetime
+
+
+async def read_register(
+    database: Database, tenant_id: UUID, production_id: UUID
+) -> AsyncIterator[Sequence[RegisterLine]]:
+    """Yield the takes of a production, oldest request first, some hundred at a time; each page is as of its own
+    moment. An unknown production has none: whoever asks has looked for it before."""
+    after: tuple[datetime, UUID] | None = None
+    while True:
+        async with database.tenant(tenant_id) as session:
+            generations = await _generations(session, tenant_id, production_id, after)
+            lines = await _lines(session, tenant_id, generations)
+        if lines:
+            yield lines
+        if len(generations) < GENERATIONS_AT_ONCE:
+            return
+        after = (generations[-1].created_at, generations[-1].id)
+
+
+async def _generations(
+    session: TenantSession, tenant_id: UUID, production_id: UUID, after: tuple[datetime, UUID] | None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    query = (
+        select(
+            Generation.id,
+            Generation.created_at,
+            Generation.kind,
+            Generation.model_id,
+            Generation.ledger_entry_id,
+            Shot.code.label("shot"),
+            Shot.external_ref.label("shot_external_ref"),
+            ApiKey.name.label("requested_by"),
+        )
+        .outerjoin(Shot, and_(Shot.tenant_id == tenant_id, Shot.id == Generation.shot_id))
+        .outerjoin(ApiKey, and_(ApiKey.tenant_id == tenant_id, ApiKey.id == Generation.requested_by))
+        .where(Generation.tenant_id == tenant_id, Generation.production_id == production_id)
+        .order_by(Generation.created_at, Generation.id)
+        .limit(GENERATIONS_AT_ONCE)
+    )
+    if after is not None:
+        query = query.where(tuple_(Generation.created_at, Generation.id) > after)
+    return (await session.execute(query)).all()
+
+
+async def _lines(
+    session: TenantSession, tenant_id: UUID, generations: Sequence[Row[*tuple[Any, ...]]]
+) -> list[RegisterLine]:
+    by_id = {generation.id: generation for generation in generations}
+    if not by_id:
+        return []
+    takes = (
+        await session.execute(
+            select(Take, MediaFile.sha256, MediaFile.digital_source_type, MediaFile.manifest_urn)
+            .outerjoin(MediaFile, and_(MediaFile.tenant_id == tenant_id, MediaFile.id == Take.media_id))
+            .where(Take.tenant_id == tenant_id, Take.generation_id.in_(by_id))
+            .order_by(Take.number)
+        )
+    ).all()
+    inputs = await _inputs(session, tenant_id, by_id)
+    circles = await _circles(session, tenant_id, [take.id for take, *_ in takes if take.circled])
+    order = {generation_id: place for place, generation_id in enumerate(by_id)}
+    return [
+        _line(by_id[row[0].generation_id], row, inputs.get(row[0].generation_id, []), circles.get(row[0].id))
+        for row in sorted(takes, key=lambda row: order[row[0].generation_id])
+    ]
+
+
+async def _inputs(
+    session: TenantSession, tenant_id: UUID, generation_ids: Any
+) -> dict[UUID, list[UsedInput]]:
+    rows = await session.execute(
+        select(GenerationInput.generation_id, GenerationInput.slot, MediaFile.id, MediaFile.sha256)
+        .join(MediaFile, and_(MediaFile.tenant_id == tenant_id, MediaFile.id == GenerationInput.media_id))
+        .where(GenerationInput.tenant_id == tenant_id, GenerationInput.generation_id.in_(generation_ids))
+        .order_by(GenerationInput.slot)
+    )
+    inputs: dict[UUID, list[UsedInput]] = {}
+    for generation_id, slot, media_id, sha256 in rows:
+        inputs.setdefault(generation_id, []).append(UsedInput(slot, media_id, sha256))
+    return inputs
+
+
+async def _circles(session: TenantSession, tenant_id: UUID, take_ids: Sequence[UUID]) -> dict[UUID, _Circle]:
+    """Who circled each take last."""
+    if not take_ids:
+        return {}
+    rows = await session.execute(
+        select(TakeAct.take_id, ApiKey.name, TakeAct.created_at)
+        .outerjoin(ApiKey, and_(ApiKey.tenant_id == tenant_id, ApiKey.id == TakeAct.api_key_id))
+        .where(TakeAct.tenant_id == tenant_id, TakeAct.take_id.in_(take_ids), TakeAct.act == "circle")
+        .order_by(TakeAct.created_at, TakeAct.id)
+    )
+    return {take_id: _Circle(name, at) for take_id, name, at in rows}
+
+
+def _line(
+    generation: Row[*tuple[Any, ...]],
+    row: Row[*tuple[Any, ...]],
+    inputs: Sequence[UsedInput],
+    circle: _Circle | None,
+) -> RegisterLine:
+    take, sha256, digital_source_type, manifest_urn = row
+    return RegisterLine(
+        shot=generation.shot,
+        shot_external_ref=generation.shot_external_ref,
+        generation=generation.id,
+        kind=generation.kind,
+        take_number=take.number,
+        take=take.id,
+        state=take.state,
+        model=generation.model_id,
+        requested_by=generation.requested_by,
+        requested_at=generation.created_at,
+        circled=take.circled,
+        circled_by=circle.by if circle else None,
+        circled_at=circle.at if circle else None,
+        rejected=take.rejected,
+        seed=take.seed_used or take.seed,
+        billed=take.billed,
+        cost_usd=take.cost_usd,
+        inputs=inputs,
+        output_media=take.media_id,
+        output_sha256=sha256,
+        digital_source_type=digital_source_type,
+        manifest_urn=manifest_urn,
+        ledger_entry=take.ledger_entry_id,
+        request_ledger_entry=generation.ledger_entry_id,
+    )
