@@ -107,8 +107,9 @@ class Own:
     def worker_env(self) -> dict[str, str]:
         return {
             **self._common_env(),
-            **self.database_env("app", "dispatcher"),
+            **self.database_env("app"),
             **self._aws_env("worker"),
+            "CIRCLETAKE_API__PUBLIC_URL": self.url("api"),
             "CIRCLETAKE_SIGNING__CHAIN_PATH": str(self._pki.chain),
             "CIRCLETAKE_SIGNING__KEY_PATH": str(self._pki.key),
             "CIRCLETAKE_SIGNING__ROOTS_PATH": str(self._pki.roots),

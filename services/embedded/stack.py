@@ -178,7 +178,8 @@ class Stack:
             self._children[program.name] = child
             self.home.mark(self._marks())
         child.wait_until_ready()
-        self._say(f"{program.name}: ready after {time.monotonic() - begun:.1f} s")
+        state = "started" if program.ready is None else "ready"
+        self._say(f"{program.name}: {state} after {time.monotonic() - begun:.1f} s")
 
     def _marks(self) -> dict[str, tuple[int, float]]:
         marks = {name: child.mark() for name, child in self._children.items()}
