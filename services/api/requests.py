@@ -20,16 +20,16 @@ _PREFER_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*([0-9]{1,6})\s*(?:,|;|$)")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-async def idempotency_claim(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="1 to 255 visible ASCII characters. The same key and body give the same answer for seven days."
-        ),
-    ] = None,
-) -> IdempotencyClaim | None:
-    """Read the key (a structured-field string in quotes, or bare) and bind it to the route and the body."""
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        description="1 to 255 visible ASCII characters. The same key and body give the same answer for seven days."
+    ),
+]
+
+
+def read_key(idempotency_key: KeyHeader = None) -> str | None:
+    """Read the key: a structured-field string in quotes, or bare."""
     if idempotency_key is None:
         return None
     key = idempotency_key.strip()
@@ -45,10 +45,27 @@ async def idempotency_claim(
                 )
             ]
         )
-    body = await request.body()
-    with suppress(ValueError):  # not JSON (a file to verify): its bytes are compared as they are
+    return key
+
+
+def claim_of(request: Request, key: str, body_hash: bytes) -> IdempotencyClaim:
+    return IdempotencyClaim(key, f"{request.method} {request.scope['path']}", body_hash)
+
+
+async def idempotency_claim(
+    request: Request, key: Annotated[str | None, Depends(read_key)]
+) -> IdempotencyClaim | None:
+    """Bind the key to the route and the body."""
+    if key is None:
+        return None
+    return claim_of(request, key, json_hash(await request.body()))
+
+
+def json_hash(body: bytes) -> bytes:
+    """Hash a JSON document whatever its spacing; what isn't JSON, as it is."""
+    with suppress(ValueError):
         body = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
-    return IdempotencyClaim(key, f"{request.method} {request.scope['path']}", hashlib.sha256(body).digest())
+    return hashlib.sha256(body).digest()
 
 
 Claim = Annotated[IdempotencyClaim | None, Depends(idempotency_claim)]
