@@ -51,7 +51,7 @@ class WebhookEndpoint(TenantRecord):
     event_types: Mapped[list[str]] = mapped_column(ARRAY(Text))
     state: Mapped[str] = mapped_column(Text, default="unverified")
     disabled_reason: Mapped[str | None] = mapped_column(Text)
-    last_error: Mapped[str | None] = mapped_column(Text)  # of the challenge or of deliveries; safe to show to its owner
+    last_error: Mapped[str | None] = mapped_column(Text)  # the last failed attempt, for its owner
     challenged_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)  # attempts in a row without a success

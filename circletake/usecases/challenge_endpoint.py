@@ -16,10 +16,9 @@ from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import SigningSecret
 from circletake.records.events import WebhookEndpoint
-from circletake.records.session import TenantSession
 from circletake.usecases.deliver_webhook import Outcome, payload, post, wake_parked
 from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
-from circletake.usecases.steps import ClaimedStep, add_step, end_step, hold_fence, put_off
+from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, put_off
 from circletake.usecases.tools import TenantAtWork, Tools
 from circletake.usecases.webhook_secrets import live_secrets
 
@@ -38,31 +37,6 @@ class _Prepared:
     endpoint_id: UUID
     url: str
     secrets: list[SigningSecret] = field(repr=False)
-
-
-async def queue_challenge(session: TenantSession, endpoint: WebhookEndpoint) -> None:
-    """Queue a challenge, or bring one forward that waits for its next try. The endpoint's row is locked or new."""
-    endpoint.state, endpoint.last_error, endpoint.disabled_reason = "unverified", None, None
-    endpoint.challenged_at = clock.now()
-    capped_by = f"endpoint:{endpoint.id}"
-    await session.flush()
-    waiting = await session.execute(
-        text(
-            "update steps set run_at = now(), attempt = 0 where tenant_id = :tenant and lane = 'notify'"
-            " and capped_by = :capped_by and state = 'ready' and kind = 'challenge' returning id"
-        ),
-        {"tenant": endpoint.tenant_id, "capped_by": capped_by},
-    )
-    if waiting.first() is None:
-        await add_step(
-            session,
-            endpoint.tenant_id,
-            kind="challenge",
-            lane="notify",
-            capped_by=capped_by,
-            subject_id=endpoint.id,
-            priority=10,  # somebody is waiting for it
-        )
 
 
 async def challenge_endpoint(tools: Tools, step: ClaimedStep) -> None:
@@ -107,16 +81,18 @@ async def _prepare(tools: Tools, tenant: TenantAtWork, step: ClaimedStep) -> _Pr
     """None: there is nothing to challenge any more, and the step is ended."""
     async with tools.database.tenant(step.tenant_id) as session:
         endpoint = await session.scalar(
-            select(WebhookEndpoint).where(
-                WebhookEndpoint.tenant_id == step.tenant_id, WebhookEndpoint.id == step.subject_id
-            )
+            select(WebhookEndpoint)
+            .where(WebhookEndpoint.tenant_id == step.tenant_id, WebhookEndpoint.id == step.subject_id)
+            .with_for_update(key_share=True)
         )
         if endpoint is None or endpoint.state != "unverified":
             await end_step(session, step)
             return None
+        endpoint.challenged_at = clock.now()
+        await session.flush()
         await hold_fence(session, step)
         secrets = await live_secrets(session, tenant.seal, step.tenant_id, endpoint.id)
-        return _Prepared(endpoint.id, endpoint.url, secrets)
+    return _Prepared(endpoint.id, endpoint.url, secrets)
 
 
 async def _record(

@@ -15,6 +15,7 @@ from circletake.domain.webhooks import (
     RETRY_SECONDS,
     Verdict,
     asks_to_slow_down,
+    endpoint_pause,
     is_loopback_address,
     is_public_address,
     judge,
@@ -326,4 +327,30 @@ def test_the_default_filter_is_part_of_the_catalogue() -> None:
     """An endpoint without a filter hears of finished, held, failed and filtered work, all known event types."""
     assert {"generation.finished", "generation.held", "take.failed", "take.filtered"} == DEFAULT_EVENT_TYPES
     assert unknown_event_types(DEFAULT_EVENT_TYPES) == ()
-    assert unknown_event_types(["take.lost", *EVENT_TYPES, "a", "a"]) == ("a", "take.lost")
+    ordinary = set(EVENT_TYPES) - {"endpoint.challenge", "endpoint.test"}
+    assert unknown_event_types(["take.lost", *ordinary, "a", "a"]) == ("a", "take.lost")
+
+
+@pytest.mark.parametrize("event_type", ["endpoint.challenge", "endpoint.test"])
+def test_what_one_endpoint_is_told_about_itself_is_no_subscription(event_type: str) -> None:
+    """A challenge or a test goes to the endpoint it is about and can't be subscribed to by another."""
+    assert unknown_event_types([event_type, "take.failed"]) == (event_type,)
+
+
+def test_single_failures_dont_pause_an_endpoint() -> None:
+    """Four failures in a row change nothing for other deliveries; a fifth pauses the endpoint for 15 s."""
+    assert [endpoint_pause(failures, slow_down=False) for failures in range(1, 6)] == [None] * 4 + [15.0]
+
+
+def test_an_endpoint_that_stays_dead_is_asked_every_ten_minutes() -> None:
+    """The pause doubles with every further failure and ends at ten minutes, however long it lasts."""
+    pauses = [endpoint_pause(failures, slow_down=False) for failures in (6, 7, 10, 11, 12, 5_000)]
+    assert pauses == [30, 60, 480, 600, 600, 600]
+
+
+def test_a_request_to_slow_down_holds_for_the_whole_endpoint() -> None:
+    """429 and the like pause at the first failure: 5 s, or what Retry-After says, at most an hour."""
+    assert endpoint_pause(1, slow_down=True) == 5
+    assert endpoint_pause(1, slow_down=True, retry_after=90) == 90
+    assert endpoint_pause(1, slow_down=True, retry_after=1e9) == 3_600
+    assert endpoint_pause(7, slow_down=True, retry_after=1) == 60
