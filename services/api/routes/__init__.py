@@ -7,11 +7,13 @@ from services.api.routes import (
     episodes,
     generations,
     health,
+    media,
     productions,
     register,
     sequences,
     shots,
     takes,
+    verify,
 )
 
 TENANT: list[APIRouter] = [
@@ -22,6 +24,8 @@ TENANT: list[APIRouter] = [
     shots.router,
     generations.router,
     takes.router,
+    media.router,
+    verify.router,
 ]
 OPEN: list[APIRouter] = [health.router]
 ADMIN: list[APIRouter] = [*admin.ROUTERS]
