@@ -19,6 +19,7 @@ from circletake.records.session import Database
 from circletake.settings import Settings, require
 from services.api.limits import RequestLimits
 from services.api.live import LiveEvents
+from services.api.readiness import Readiness
 
 if TYPE_CHECKING:
     from services.api.auth import KeyRing
@@ -41,6 +42,7 @@ class Gateway:
     live: LiveEvents
     admin_key: str | None
     aws: AwsClients
+    readiness: Readiness
 
     async def close(self) -> None:
         await self.live.close()
@@ -56,6 +58,7 @@ def build_gateway(settings: Settings) -> Gateway:
     app_url = require(settings.database.app_url, "CIRCLETAKE_DATABASE__APP_URL")
     operator_url = require(settings.database.operator_url, "CIRCLETAKE_DATABASE__OPERATOR_URL")
     database = Database(app_url, pool_size=settings.database.pool_size)
+    operator_database = Database(operator_url, pool_size=2)
     place = settings.aws
     aws = AwsClients(threads=8)
     sessions = StsTenantSessions(
@@ -71,7 +74,7 @@ def build_gateway(settings: Settings) -> Gateway:
     return Gateway(
         settings=settings,
         database=database,
-        operator_database=Database(operator_url, pool_size=2),
+        operator_database=operator_database,
         catalogue=load_catalogue(settings.catalogue.override_path, offline=settings.catalogue.offline),
         vault=KmsVault(aws, sessions, endpoint=place.kms_endpoint),
         store=S3ObjectStore(aws, sessions, S3Place(place.s3_endpoint, place.s3_public_endpoint)),
@@ -84,6 +87,7 @@ def build_gateway(settings: Settings) -> Gateway:
         live=LiveEvents(app_url),
         admin_key=settings.api.admin_key.get_secret_value() if settings.api.admin_key else None,
         aws=aws,
+        readiness=Readiness(database, operator_database, aws, place),
     )
 
 

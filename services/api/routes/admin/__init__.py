@@ -2,6 +2,6 @@
 
 from fastapi import APIRouter
 
-from services.api.routes.admin import keys, tenants
+from services.api.routes.admin import keys, models, queue, tenants
 
-ROUTERS: list[APIRouter] = [tenants.router, keys.router]
+ROUTERS: list[APIRouter] = [tenants.router, keys.router, queue.router, models.router]

@@ -1,0 +1,28 @@
+"""Quotes: what a request would cost, before anything is spent."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from circletake.kit import clock
+from circletake.usecases.quote_generation import quote_generation
+from services.api.auth import Reader
+from services.api.problems import ALWAYS
+from services.api.schemas.generations import GenerationBody
+from services.api.schemas.models import QuoteReply
+from services.api.wiring import Gateway, gateway
+
+router = APIRouter(prefix="/v1/quotes", tags=["quotes"], responses=ALWAYS)
+
+
+@router.post("")
+async def quote(body: GenerationBody, who: Reader, desk: Annotated[Gateway, Depends(gateway)]) -> QuoteReply:
+    """Price a request without making it: the same body and the same checks as `POST /v1/generations`, free."""
+    plan = await quote_generation(
+        desk.database,
+        desk.catalogue,
+        tenant_id=who.tenant_id,
+        request=body.to_request(),
+        now=clock.now(),
+    )
+    return QuoteReply.of(plan, body.kind)
