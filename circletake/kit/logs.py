@@ -154,7 +154,10 @@ class _Formatter(logging.Formatter):
             code = trace.tb_frame.f_code
             frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
             trace = trace.tb_next
-        return {"exception_type": kind.__name__, "frames": " < ".join(reversed(frames))}
+        told = [frame for frame in frames[:-2] if "site-packages" not in frame] + frames[-2:]
+        trouble = {"exception_type": kind.__name__, "frames": " < ".join(reversed(told))}
+        sqlstate = getattr(getattr(record.exc_info[1], "orig", None), "sqlstate", None)
+        return {**trouble, "sqlstate": sqlstate} if sqlstate else trouble
 
 
 def configure(*, service: str, style: Literal["json", "console"], level: str) -> None:
@@ -165,6 +168,7 @@ def configure(*, service: str, style: Literal["json", "console"], level: str) ->
     root.handlers[:] = [handler]
     root.setLevel(level)
     for noisy in (
+        "arq",
         "botocore",
         "boto3",
         "urllib3",

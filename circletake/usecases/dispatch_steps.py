@@ -151,7 +151,7 @@ _FORGET_WORKERS = text("delete from worker_beats where seen_at < now() - interva
 
 _SEED_QUOTA = text(
     """
-    insert into model_quotas (model_id, max_running, cap) values (:model_id, :max_running, :max_running)
+    insert into model_quotas (model_id, max_running, cap) values (:model_id, cast(:max_running as integer), cast(:max_running as integer))
     on conflict (model_id) do update set max_running = excluded.max_running,
         cap = least(model_quotas.cap, excluded.max_running)
     """

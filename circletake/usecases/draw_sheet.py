@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select
 from circletake.domain.kinds import InputSlot, MediaRole, RightsBasis
 from circletake.domain.provenance import source_type_of_composite
 from circletake.domain.takes import TERMINAL
+from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import Ingredient, SheetTake, SignedFile, SigningFault, SignRequest
 from circletake.records.context import Shot
@@ -222,6 +223,8 @@ async def tell_finished(session: TenantSession, generation: Generation) -> None:
     takes = await lock_takes(session, generation.tenant_id, generation.id)
     if any(take.state not in TERMINAL for take in takes):
         return
+    generation.finished_at = clock.now()
+    await session.flush()
     counts: dict[str, int] = {}
     for take in takes:
         counts[take.state] = counts.get(take.state, 0) + 1

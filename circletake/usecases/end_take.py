@@ -116,7 +116,6 @@ async def settle_generation(session: TenantSession, generation: Generation, take
     if state.value != generation.state:
         generation.state = state.value
     if all(each in TERMINAL for each in states):
-        generation.finished_at = clock.now()
         await add_step(
             session,
             generation.tenant_id,
@@ -125,8 +124,6 @@ async def settle_generation(session: TenantSession, generation: Generation, take
             generation_id=generation.id,
             priority=1,
         )
-    else:
-        generation.finished_at = None
     await session.flush()
 
 

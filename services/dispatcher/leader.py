@@ -57,4 +57,7 @@ async def _lead_once(connection: Any, work: Led) -> None:
     finally:
         for task in (working, losing):
             task.cancel()
-        await asyncio.gather(working, losing, return_exceptions=True)
+        ended, _ = await asyncio.gather(working, losing, return_exceptions=True)
+        if isinstance(ended, Exception):
+            log.failure("work_ended", ended)
+            await asyncio.sleep(STANDBY_SECONDS)

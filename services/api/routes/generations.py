@@ -177,12 +177,6 @@ def _sequence(last_event_id: str | None) -> int:
 
 
 async def _finished(desk: Gateway, tenant_id: UUID, generation_id: UUID) -> bool:
-    """Whether nothing more will come: the last event is `generation.finished`, or the sheet is drawn."""
     async with desk.database.tenant(tenant_id) as session:
         generation = await find_generations.find_generation(session, tenant_id, generation_id)
-    if generation.finished_at is None:
-        return False
-    last = await find_generations.events_after(
-        desk.database, tenant_id, generation_id, max(0, generation.event_seq - 1)
-    )
-    return any(event.type == "generation.finished" for event in last)
+    return generation.finished_at is not None

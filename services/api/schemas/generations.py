@@ -151,7 +151,9 @@ class GenerationSummary(Reply):
     state: GenerationState = Field(description="Derived from its takes")
     external_ref: str | None
     created_at: datetime
-    finished_at: datetime | None
+    finished_at: datetime | None = Field(
+        description="When its last take had ended and its contact sheet was drawn"
+    )
     deadline: datetime | None
     sheet_media_id: UUID | None = Field(description="The contact sheet, once it is drawn")
 
