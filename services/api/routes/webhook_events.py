@@ -1,0 +1,109 @@
+"""The `webhooks` section of the OpenAPI document: what each event type sends. None of these are our routes."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header
+from fastapi.responses import PlainTextResponse
+
+from services.api.schemas.webhooks import (
+    ChallengeData,
+    DisabledData,
+    GenerationData,
+    MediaData,
+    TakeData,
+    TestData,
+    WebhookMessage,
+)
+
+_SENT: dict[str, tuple[Any, str]] = {
+    "generation.queued": (WebhookMessage[GenerationData], "A request for takes was accepted."),
+    "generation.finished": (
+        WebhookMessage[GenerationData],
+        "Every take has ended, and the contact sheet is drawn.",
+    ),
+    "generation.held": (
+        WebhookMessage[GenerationData],
+        "A request waits for something a person has to settle.",
+    ),
+    "take.succeeded": (WebhookMessage[TakeData], "A take is in your bucket, signed."),
+    "take.failed": (WebhookMessage[TakeData], "A take failed; `code` says why."),
+    "take.filtered": (WebhookMessage[TakeData], "A model's or guardrail's safety filter refused a take."),
+    "take.canceled": (WebhookMessage[TakeData], "A take was canceled."),
+    "take.expired": (
+        WebhookMessage[TakeData],
+        "A take's deadline passed before it started; it cost nothing.",
+    ),
+    "take.circled": (WebhookMessage[TakeData], "Somebody chose a take."),
+    "take.uncircled": (WebhookMessage[TakeData], "Somebody took their choice back."),
+    "take.rejected": (WebhookMessage[TakeData], "Somebody rejected a take."),
+    "media.ready": (WebhookMessage[MediaData], "An upload was looked at and can be used."),
+    "media.refused": (WebhookMessage[MediaData], "An upload was refused; `code` says why."),
+    "endpoint.challenge": (
+        WebhookMessage[ChallengeData],
+        "Sent to a new or changed URL only: answer 2xx with the value of `data.challenge`.",
+    ),
+    "endpoint.disabled": (WebhookMessage[DisabledData], "Another of your endpoints gets nothing more."),
+    "endpoint.test": (
+        WebhookMessage[TestData],
+        "You asked for it with `POST /v1/webhook-endpoints/{id}/test`.",
+    ),
+}
+
+_CHALLENGE = "endpoint.challenge"
+_ECHOED = "The value of `data.challenge`, as plain text or as JSON."
+_RECEIVED = "Received; any 2xx will do. Answer before you work on it: there are 20 seconds."
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    "410": {"description": "Stop: this endpoint is disabled at once."},
+    "429": {"description": "Slow down; Retry-After is honoured, as with 502, 503 and 504."},
+    "default": {"description": "Failed, a redirect too: tried again, ten times over about 76 hours."},
+}
+
+Id = Annotated[
+    str,
+    Header(alias="webhook-id", description="The event's id, the same on every try: ignore one you have seen"),
+]
+Timestamp = Annotated[
+    int, Header(alias="webhook-timestamp", description="Unix seconds of this try: refuse old ones")
+]
+Signature = Annotated[
+    str,
+    Header(
+        alias="webhook-signature",
+        description="Standard Webhooks: `v1` (HMAC-SHA256, `whsec_`) and `v1a` (ed25519, `whpk_`) over"
+        " `id.timestamp.body`, separated by spaces; one that fits is enough",
+    ),
+]
+
+
+def _receiver(model: Any) -> Callable[..., None]:
+    def receive(
+        body: model,
+        webhook_id: Id,
+        webhook_timestamp: Timestamp,
+        webhook_signature: Signature,
+    ) -> None: ...
+
+    return receive
+
+
+def _section() -> APIRouter:
+    section = APIRouter()
+    for event_type, (model, summary) in _SENT.items():
+        section.add_api_route(
+            event_type,
+            _receiver(model),
+            methods=["POST"],
+            name=event_type,
+            summary=summary,
+            operation_id=f"on_{event_type.replace('.', '_')}",
+            tags=["webhooks"],
+            status_code=200 if event_type == _CHALLENGE else 204,
+            response_class=PlainTextResponse,
+            response_description=_ECHOED if event_type == _CHALLENGE else _RECEIVED,
+            responses=_ANSWERS,
+        )
+    return section
+
+
+router = _section()
