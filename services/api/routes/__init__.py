@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.api.routes import (
     admin,
     episodes,
+    events,
     generations,
     health,
     media,
@@ -14,6 +15,8 @@ from services.api.routes import (
     shots,
     takes,
     verify,
+    webhook_events,
+    webhooks,
 )
 
 TENANT: list[APIRouter] = [
@@ -26,7 +29,10 @@ TENANT: list[APIRouter] = [
     takes.router,
     media.router,
     verify.router,
+    webhooks.router,
+    webhooks.deliveries,
+    events.router,
 ]
 OPEN: list[APIRouter] = [health.router]
 ADMIN: list[APIRouter] = [*admin.ROUTERS]
-WEBHOOKS: list[APIRouter] = []
+WEBHOOKS: list[APIRouter] = [webhook_events.router]
