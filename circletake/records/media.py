@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circletake.records.base import TenantRecord, belongs_to, tenant_key
@@ -19,7 +19,14 @@ class MediaFile(TenantRecord):
         belongs_to("productions", "production_id"),
         belongs_to("shots", "shot_id"),
         Index("ix_media_files_sha256", "tenant_id", "sha256"),
+        Index("ix_media_files_list", "tenant_id", "created_at", "id"),
         Index("ix_media_files_production", "tenant_id", "production_id", "created_at", "id"),
+        Index(
+            "ix_media_files_manifest_urn",
+            "tenant_id",
+            "manifest_urn",
+            postgresql_where=text("manifest_urn is not null"),
+        ),
         CheckConstraint("state in ('uploading','inspecting','ready','refused','withdrawn')", name="state"),
     )
 

@@ -621,6 +621,14 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_media_files_sha256", "media_files", ["tenant_id", "sha256"], unique=False)
+    op.create_index("ix_media_files_list", "media_files", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_media_files_manifest_urn",
+        "media_files",
+        ["tenant_id", "manifest_urn"],
+        unique=False,
+        postgresql_where=sa.text("manifest_urn is not null"),
+    )
     op.create_table(
         "generation_inputs",
         sa.Column("generation_id", sa.Uuid(), nullable=False),
