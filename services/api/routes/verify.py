@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from circletake.domain.errors import Invalid
+from circletake.domain.errors import Invalid, Refused
 from circletake.domain.pictures import Violation
 from circletake.records.media import Verification
 from circletake.usecases.find_media import get_verification
@@ -42,6 +42,12 @@ _CONTENT: dict[str, Any] = {
 }
 
 
+class NotAFile(Refused):
+    status = 415
+    code = "unsupported_media_type"
+    title = "Neither JSON nor a picture or video"
+
+
 @router.post(
     "/verify",
     status_code=202,
@@ -62,7 +68,9 @@ async def verify(http: Request, who: Reader, desk: Desk, key: Key, wait: Wait) -
     elif _FILE_TYPE.fullmatch(content_type):
         queued = await _posted(http, who, desk, key, content_type)
     else:
-        raise HTTPException(415)
+        raise NotAFile(
+            "Post JSON with media_id or take_id, or a file with its own image/… or video/… content type."
+        )
     if not wait:
         return reply(queued)
     verification_id = UUID((queued.location or "").rsplit("/", 1)[-1])

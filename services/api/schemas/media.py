@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from circletake.domain.kinds import MediaRole, RightsBasis
 from circletake.domain.media import MAX_FRAME, MAX_PARTS_ASKED, UploadRequest
@@ -171,7 +172,7 @@ class VerifyBody(Body):
     @model_validator(mode="after")
     def _exactly_one(self) -> "VerifyBody":
         if (self.media_id is None) == (self.take_id is None):
-            raise ValueError("give media_id or take_id: exactly one of them")
+            raise PydanticCustomError("one_of_two", "Give media_id or take_id: exactly one of them.")
         return self
 
 
@@ -227,7 +228,7 @@ class VerificationReply(Reply):
             signed_at=found.get("signed_at"),
             digital_source_type=found.get("digital_source_type"),
             manifest_urn=found.get("manifest_urn"),
-            claim=found.get("claim"),
+            claim=found.get("claim") or None,
             known_output=found.get("known_output"),
             sha256=found.get("sha256"),
             bytes_as_recorded=found.get("bytes_as_recorded"),
