@@ -1,0 +1,1 @@
+"""The console: Swagger UI on both OpenAPI documents, and the front page."""

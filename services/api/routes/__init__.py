@@ -4,12 +4,15 @@ from fastapi import APIRouter
 
 from services.api.routes import (
     admin,
+    console,
     episodes,
     events,
     generations,
     health,
     media,
+    models,
     productions,
+    quotes,
     register,
     sequences,
     shots,
@@ -27,12 +30,14 @@ TENANT: list[APIRouter] = [
     shots.router,
     generations.router,
     takes.router,
+    models.router,
+    quotes.router,
     media.router,
     verify.router,
     webhooks.router,
     webhooks.deliveries,
     events.router,
 ]
-OPEN: list[APIRouter] = [health.router]
-ADMIN: list[APIRouter] = [*admin.ROUTERS]
+OPEN: list[APIRouter] = [health.router, console.router]
+ADMIN: list[APIRouter] = [*admin.ROUTERS, console.admin_router]
 WEBHOOKS: list[APIRouter] = [webhook_events.router]
