@@ -1,9 +1,12 @@
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
 
-from services.embedded.stack import Stack
-from tests.stack import Database, copied_database, infrastructure
+from services.embedded.stack import APPLICATION, Stack
+from tests.gateway import Client, Studio, http_session, onboard
+from tests.stack import Database, copied_database, infrastructure, keep_template
 
 
 @pytest.fixture(scope="session")
@@ -15,8 +18,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def migrated_stack(stack: Stack) -> Stack:
-    """The same, with the newest schema in its `circletake` database, which serves as the template."""
+    """The same, with the newest schema, and a copy of the empty database that nobody connects to."""
     stack.migrate()
+    asyncio.run(keep_template(stack))
     return stack
 
 
@@ -25,3 +29,34 @@ async def database(migrated_stack: Stack) -> AsyncIterator[Database]:
     """A migrated database of this test's own."""
     async with copied_database(migrated_stack) as copy:
         yield copy
+
+
+@pytest.fixture(scope="session")
+def running(migrated_stack: Stack) -> Stack:
+    """The same, with the gateway, the dispatcher and the workers."""
+    migrated_stack.start(APPLICATION)
+    return migrated_stack
+
+
+@pytest.fixture(scope="session")
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with http_session() as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def operator(running: Stack, http: aiohttp.ClientSession) -> Client:
+    """The operator's caller."""
+    return Client(http, running.api_url, running.facts.admin_key)
+
+
+@pytest.fixture(scope="session")
+async def studio(running: Stack, http: aiohttp.ClientSession) -> Studio:
+    """An onboarded studio; tests that change what others see onboard their own."""
+    return await onboard(http, running)
+
+
+@pytest.fixture(scope="session")
+async def other_studio(running: Stack, http: aiohttp.ClientSession) -> Studio:
+    """A second studio, that must see nothing of the first."""
+    return await onboard(http, running)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 
+TEMPLATE = "circletake_template"
+
+
 @contextlib.contextmanager
 def infrastructure(home: Path) -> Iterator[Stack]:
     """Run everything but our own processes, without fsync, and remove it at the end."""
@@ -56,12 +59,19 @@ async def run_as_superuser(stack: Stack, *statements: str) -> None:
         await connection.close()
 
 
+async def keep_template(stack: Stack) -> None:
+    """Copy the migrated database aside: a template may have no connections while it is copied."""
+    await run_as_superuser(
+        stack, f"CREATE DATABASE {TEMPLATE} TEMPLATE circletake OWNER circletake_owner STRATEGY file_copy"
+    )
+
+
 @contextlib.asynccontextmanager
 async def copied_database(stack: Stack) -> AsyncIterator[Database]:
-    """Copy the migrated template (`stack.migrate()` must have run) and drop the copy at the end."""
+    """Copy the template (`keep_template` must have run) and drop the copy at the end."""
     name = f"test_{secrets.token_hex(6)}"
     await run_as_superuser(
-        stack, f"CREATE DATABASE {name} TEMPLATE circletake OWNER circletake_owner STRATEGY file_copy"
+        stack, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER circletake_owner STRATEGY file_copy"
     )
     try:
         yield Database(name, stack)
