@@ -2,7 +2,9 @@
 
 Run by the interpreter of its own environment (ministack pins its own botocore), as a module.
 Takes S3_PORT, S3_DIR and S3_USERS from the environment; S3_USERS names a private JSON file
-`[{"name", "access_key_id", "secret_access_key", "policy"}]` of the long-lived IAM users to exist.
+`[{"name", "access_key_id", "secret_access_key", "policy"}]` of the long-lived IAM users to exist. S3_HOST (default
+127.0.0.1) is the address to listen on and S3_NAMES what else it is called, `name:port`, separated by commas: for a
+container of its own on a private network.
 
 What ministack 1.5.33 does by itself and this launcher changes:
 

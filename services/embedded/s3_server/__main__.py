@@ -13,12 +13,12 @@ from services.embedded.s3_server.modules import load_ministack, prepare_environm
 from services.embedded.s3_server.principals import forget_root_keys, refuse_unknown_roles
 
 
-async def serve(door: Door, port: int) -> None:
+async def serve(door: Door, host: str, port: int) -> None:
     from hypercorn.asyncio import serve as serve_asgi
     from hypercorn.config import Config
 
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"{host}:{port}"]
     config.loglevel = "WARNING"
     config.keep_alive_timeout = 75
     config.graceful_timeout = 2
@@ -40,7 +40,10 @@ def main() -> None:
     report_write_faults(modules)
     refuse_small_parts(modules.s3)
     authenticate_ciphertexts(modules.kms)
-    asyncio.run(serve(Door(modules, directory, port, users), port))
+    # in a container of its own it is reached from the others, by a name they know it by
+    names = [name for name in env.get("S3_NAMES", "").split(",") if name]
+    door = Door(modules, directory, port, users, names)
+    asyncio.run(serve(door, env.get("S3_HOST", "127.0.0.1"), port))
 
 
 if __name__ == "__main__":

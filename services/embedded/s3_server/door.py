@@ -3,7 +3,7 @@
 import functools
 import re
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -61,11 +61,19 @@ async def answer_error(send: Send, status: int, code: str, message: str) -> None
 class Door:
     """The ASGI application in front of ministack: decides who gets in and saves what was changed."""
 
-    def __init__(self, modules: Ministack, directory: Path, port: int, users: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        modules: Ministack,
+        directory: Path,
+        port: int,
+        users: list[dict[str, Any]],
+        names: Sequence[str] = (),
+    ) -> None:
         self._modules = modules
         self._directory = directory
         self._users = users
-        self._hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
+        known = [f"127.0.0.1:{port}", f"localhost:{port}", *names]
+        self._hosts = {name.encode() for name in known}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -84,7 +92,7 @@ class Door:
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         api = signed_for(headers, query)
         if headers.get(b"host", b"") not in self._hosts:
-            await answer_error(send, 404, "NoSuchBucket", "This server answers on loopback only.")
+            await answer_error(send, 404, "NoSuchBucket", "This server does not go by that name.")
         elif scope["path"] == HEALTH:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"ok"})
