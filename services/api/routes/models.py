@@ -18,7 +18,9 @@ Desk = Annotated[Gateway, Depends(gateway)]
 
 
 @router.get("")
-async def list_all(_: Reader, desk: Desk, kind: Kind | None = None, include_ended: bool = True) -> ModelList:
+async def list_models(
+    _: Reader, desk: Desk, kind: Kind | None = None, include_ended: bool = True
+) -> ModelList:
     """List the catalogue whole. Ended models are shown, so that an old request can be explained, and refused."""
     today = clock.now().date()
     cards = [
@@ -30,7 +32,7 @@ async def list_all(_: Reader, desk: Desk, kind: Kind | None = None, include_ende
 
 
 @router.get("/{model_id:path}")
-async def get(model_id: str, _: Reader, desk: Desk) -> ModelReply:
+async def get_model(model_id: str, _: Reader, desk: Desk) -> ModelReply:
     """Read one model."""
     card = desk.catalogue.get(model_id)
     if card is None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from circletake.kit import clock
-from circletake.usecases.quote_generation import quote_generation
+from circletake.usecases import quote_generation as quoting
 from services.api.auth import Reader
 from services.api.problems import ALWAYS
 from services.api.schemas.generations import GenerationBody
@@ -16,9 +16,11 @@ router = APIRouter(prefix="/v1/quotes", tags=["quotes"], responses=ALWAYS)
 
 
 @router.post("")
-async def quote(body: GenerationBody, who: Reader, desk: Annotated[Gateway, Depends(gateway)]) -> QuoteReply:
+async def quote_generation(
+    body: GenerationBody, who: Reader, desk: Annotated[Gateway, Depends(gateway)]
+) -> QuoteReply:
     """Price a request without making it: the same body and the same checks as `POST /v1/generations`, free."""
-    plan = await quote_generation(
+    plan = await quoting.quote_generation(
         desk.database,
         desk.catalogue,
         tenant_id=who.tenant_id,

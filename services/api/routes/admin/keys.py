@@ -26,7 +26,7 @@ Desk = Annotated[Gateway, Depends(gateway)]
 
 
 @router.get("", response_model=Page[KeyReply])
-async def list_all(
+async def list_keys(
     tenant_id: UUID,
     http: Request,
     response: Response,
@@ -44,7 +44,7 @@ async def list_all(
 
 
 @router.post("", status_code=201, responses=declared(409))
-async def issue(tenant_id: UUID, body: KeyBody, desk: Desk) -> NewKeyReply:
+async def issue_key(tenant_id: UUID, body: KeyBody, desk: Desk) -> NewKeyReply:
     """Issue a key; its text is shown this once. At most two live keys of one name, so that a name can rotate.
 
     No answer is replayed, because it holds a secret: when it got lost, revoke that key and issue another.
@@ -54,7 +54,7 @@ async def issue(tenant_id: UUID, body: KeyBody, desk: Desk) -> NewKeyReply:
 
 
 @router.post("/{api_key_id}/rotate", status_code=201, responses=declared(409))
-async def rotate(
+async def rotate_key(
     tenant_id: UUID, api_key_id: UUID, desk: Desk, body: RotateBody | None = None
 ) -> NewKeyReply:
     """Issue a key with the same name and scopes; the old one works on for the overlap."""
@@ -71,6 +71,6 @@ async def rotate(
 
 
 @router.delete("/{api_key_id}", status_code=204)
-async def revoke(tenant_id: UUID, api_key_id: UUID, desk: Desk) -> None:
+async def revoke_key(tenant_id: UUID, api_key_id: UUID, desk: Desk) -> None:
     """End a key for good. Every gateway refuses it within five seconds."""
     await keep_keys.revoke_key(desk.operator_database, tenant_id, api_key_id, now=clock.now())

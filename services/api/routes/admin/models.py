@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from circletake.domain.errors import NotFound
 from circletake.kit.paging import BadCursor
-from circletake.usecases.watch_models import model_loads, set_ceiling, webhook_health
+from circletake.usecases import watch_models
 from services.api.auth import operator
 from services.api.problems import ALWAYS
 from services.api.requests import Cursor, PageSize, link_next
@@ -27,7 +27,7 @@ Desk = Annotated[Gateway, Depends(gateway)]
 @router.get("/models", tags=["models"])
 async def list_models(desk: Desk) -> AdminModelList:
     """List the catalogue with lifecycle, the cap now and what is in flight."""
-    loads = await model_loads(desk.operator_database)
+    loads = await watch_models.model_loads(desk.operator_database)
     return AdminModelList(
         data=[
             AdminModelReply.of_load(card, desk.catalogue, loads.get(card.id)) for card in desk.catalogue.all()
@@ -36,19 +36,19 @@ async def list_models(desk: Desk) -> AdminModelList:
 
 
 @router.patch("/models/{model_id:path}", tags=["models"])
-async def set_model(model_id: str, body: CeilingBody, desk: Desk) -> AdminModelReply:
+async def edit_model(model_id: str, body: CeilingBody, desk: Desk) -> AdminModelReply:
     """Move a model's ceiling at once. It holds until a dispatcher starts, which reads the catalogue's own:
     change it there for good."""
     card = desk.catalogue.get(model_id)
     if card is None:
         raise NotFound("model")
-    await set_ceiling(desk.operator_database, model_id, body.max_running)
-    loads = await model_loads(desk.operator_database)
+    await watch_models.set_ceiling(desk.operator_database, model_id, body.max_running)
+    loads = await watch_models.model_loads(desk.operator_database)
     return AdminModelReply.of_load(card, desk.catalogue, loads.get(model_id))
 
 
 @router.get("/webhook-health", tags=["webhooks"], response_model=Page[WebhookHealthReply])
-async def health(
+async def webhook_health(
     http: Request, response: Response, desk: Desk, limit: PageSize = 50, cursor: Cursor = None
 ) -> Any:
     """List tenants that have webhook endpoints, oldest tenant first, with what is still owed to them."""
@@ -58,7 +58,7 @@ async def health(
         if len(parts) != 1:
             raise BadCursor("not a position in this list")
         after = UUID(parts[0])
-    rows = await webhook_health(desk.operator_database, limit=limit + 1, after=after)
+    rows = await watch_models.webhook_health(desk.operator_database, limit=limit + 1, after=after)
     shown = rows[:limit]
     following = desk.cursors.write("webhook-health", str(shown[-1].tenant_id)) if len(rows) > limit else None
     response.headers.update(link_next(http, following))

@@ -10,9 +10,8 @@ from circletake.kit import clock
 from circletake.kit.paging import BadCursor
 from circletake.records.generations import Take
 from circletake.records.steps import Step
-from circletake.usecases import watch_queue
+from circletake.usecases import requeue_step, watch_queue
 from circletake.usecases.idempotency import Answer
-from circletake.usecases.requeue_step import discard_dead_letter, requeue_dead_letter
 from services.api.auth import operator
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Cursor, PageSize, link_next, reply
@@ -26,7 +25,7 @@ Name = Annotated[str | None, Query(max_length=40, pattern="^[a-z_]+$")]
 
 
 @router.get("/queue")
-async def view(desk: Desk) -> QueueReply:
+async def view_queue(desk: Desk) -> QueueReply:
     """Count the queue by lane, with the age of the oldest due step and the workers that are alive."""
     return QueueReply.of(await watch_queue.view_queue(desk.operator_database))
 
@@ -57,7 +56,7 @@ async def list_steps(
 
 
 @router.get("/dead-letters", response_model=Page[StepReply])
-async def list_dead(
+async def list_dead_letters(
     http: Request,
     response: Response,
     desk: Desk,
@@ -82,7 +81,7 @@ async def list_dead(
     response_model=RequeuedReply,
     responses=declared(409),
 )
-async def requeue(step_id: UUID, desk: Desk) -> Response:
+async def requeue_dead_letter(step_id: UUID, desk: Desk) -> Response:
     """Make a dead letter's take again, as a new take with `retry_of`. The model is called, and paid, again.
 
     A repeat makes nothing twice. The failed take stays as it is; the letter is put away.
@@ -95,7 +94,7 @@ async def requeue(step_id: UUID, desk: Desk) -> Response:
         return Answer(202, made.model_dump_json().encode())
 
     return reply(
-        await requeue_dead_letter(
+        await requeue_step.requeue_dead_letter(
             desk.operator_database,
             desk.database,
             desk.catalogue,
@@ -108,9 +107,9 @@ async def requeue(step_id: UUID, desk: Desk) -> Response:
 
 
 @router.post("/dead-letters/{step_id}/discard", status_code=204, responses=declared(409))
-async def discard(step_id: UUID, desk: Desk) -> None:
+async def discard_dead_letter(step_id: UUID, desk: Desk) -> None:
     """Put a dead letter away. Its take stays failed; the studio can still retry that itself."""
-    await discard_dead_letter(desk.operator_database, desk.database, step_id=step_id)
+    await requeue_step.discard_dead_letter(desk.operator_database, desk.database, step_id=step_id)
 
 
 def _position(desk: Gateway, purpose: str, cursor: str | None) -> UUID | None:

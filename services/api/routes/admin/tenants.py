@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from circletake.kit import clock
 from circletake.records.tenancy import Tenant
-from circletake.usecases import keep_tenants
-from circletake.usecases.provision_tenant import NewTenant, create_tenant, finish_provisioning
+from circletake.usecases import keep_tenants, provision_tenant
+from circletake.usecases.provision_tenant import NewTenant
 from services.api.auth import operator
 from services.api.paging import next_cursor, position
 from services.api.problems import ALWAYS, declared
@@ -35,14 +35,14 @@ def _version(tenant: Tenant) -> int:
 
 
 @router.post("", status_code=201, responses=declared(409))
-async def create(body: TenantBody, response: Response, desk: Desk) -> ProvisionedReply:
+async def create_tenant(body: TenantBody, response: Response, desk: Desk) -> ProvisionedReply:
     """Make a tenant: KMS key, bucket, roles, data key and a first API key, whose text is shown this once.
 
     When something fails half-way the answer is 503 `provisioning_incomplete` with what is done; the same request
     again goes on from there. No answer is replayed, because it holds a secret: when a 201 got lost the slug is
     taken (409), and `POST …/keys` issues another key.
     """
-    made = await create_tenant(
+    made = await provision_tenant.create_tenant(
         desk.operator_database,
         desk.provisioner,
         desk.vault,
@@ -55,9 +55,9 @@ async def create(body: TenantBody, response: Response, desk: Desk) -> Provisione
 
 
 @router.post("/{tenant_id}/provision", responses=declared(409))
-async def provision(tenant_id: UUID, body: ProvisionBody, desk: Desk) -> ProvisionedReply:
+async def finish_tenant(tenant_id: UUID, body: ProvisionBody, desk: Desk) -> ProvisionedReply:
     """Go on with a tenant that was left half-made."""
-    made = await finish_provisioning(
+    made = await provision_tenant.finish_provisioning(
         desk.operator_database,
         desk.provisioner,
         desk.vault,
@@ -69,7 +69,7 @@ async def provision(tenant_id: UUID, body: ProvisionBody, desk: Desk) -> Provisi
 
 
 @router.get("", response_model=Page[TenantReply])
-async def list_all(
+async def list_tenants(
     http: Request,
     response: Response,
     desk: Desk,
@@ -88,7 +88,7 @@ async def list_all(
 
 
 @router.get("/{tenant_id}")
-async def get(tenant_id: UUID, response: Response, desk: Desk) -> TenantReply:
+async def get_tenant(tenant_id: UUID, response: Response, desk: Desk) -> TenantReply:
     """Read one tenant; its ETag is needed to change it."""
     tenant = await keep_tenants.get_tenant(desk.operator_database, tenant_id)
     response.headers["ETag"] = etag(_version(tenant))
@@ -96,7 +96,7 @@ async def get(tenant_id: UUID, response: Response, desk: Desk) -> TenantReply:
 
 
 @router.patch("/{tenant_id}", responses=declared(412, 428))
-async def change(
+async def edit_tenant(
     tenant_id: UUID, body: TenantEdit, response: Response, desk: Desk, match: IfMatch
 ) -> TenantReply:
     """Change a tenant's name or its share of the fleet. The dispatcher follows at its next look."""
@@ -111,7 +111,7 @@ async def change(
 
 
 @router.post("/{tenant_id}/suspend", responses=declared(409))
-async def suspend(tenant_id: UUID, desk: Desk) -> TenantReply:
+async def suspend_tenant(tenant_id: UUID, desk: Desk) -> TenantReply:
     """Refuse its keys (403 `tenant_suspended`, within seconds) and start none of its queued work.
 
     Calls that already run end: they are paid, and their results are kept.
@@ -120,6 +120,6 @@ async def suspend(tenant_id: UUID, desk: Desk) -> TenantReply:
 
 
 @router.post("/{tenant_id}/resume", responses=declared(409))
-async def resume(tenant_id: UUID, desk: Desk) -> TenantReply:
+async def resume_tenant(tenant_id: UUID, desk: Desk) -> TenantReply:
     """Open a suspended tenant again; its queue goes on where it stood."""
     return TenantReply.of(await keep_tenants.resume_tenant(desk.operator_database, tenant_id))
