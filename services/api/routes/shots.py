@@ -129,11 +129,15 @@ async def edit_shot(
     return ShotReply.of_view(view)
 
 
-def _bounded(http: Request) -> None:
-    """Refuse a file by its announced size, before it is read; the route's own limit stops one that lies."""
+def _announced(http: Request) -> None:
+    """Refuse a file by its announced size, before it is read."""
     length = http.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > MAX_IMPORT_BYTES:
-        raise ImportTooLarge(f"Send at most {MAX_IMPORT_BYTES // 1_000_000} MB at once: split the file.")
+        raise _too_large()
+
+
+def _too_large() -> ImportTooLarge:
+    return ImportTooLarge(f"Send at most {MAX_IMPORT_BYTES // 1_000_000} MB at once: split the file.")
 
 
 def _reader(http: Request) -> tuple[str, Read]:
@@ -151,8 +155,7 @@ def _reader(http: Request) -> tuple[str, Read]:
     "/productions/{production_id}/shots/import",
     response_model=ImportReply,
     responses=declared(409),
-    max_body_size=MAX_IMPORT_BYTES,
-    dependencies=[Depends(_bounded)],
+    dependencies=[Depends(_announced)],
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -178,7 +181,10 @@ async def import_production_shots(
     atomic: Annotated[bool, Query(description="One refused row refuses all")] = False,
 ) -> Response:
     content_type, read = _reader(http)
-    rows = read(decode(await http.body()))
+    body = await http.body()
+    if len(body) > MAX_IMPORT_BYTES:
+        raise _too_large()
+    rows = read(decode(body))
     if claim is not None:
         # the same file with another question is another request
         asked = claim.body_hash + f"{content_type} atomic={atomic}".encode()
