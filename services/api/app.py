@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from circletake import __version__
@@ -66,6 +67,7 @@ def _application(
         lifespan=lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         max_body_size=max(gateway.settings.api.max_body_bytes, gateway.settings.api.max_verify_bytes),
+        generate_unique_id_function=_operation_id,
         telemetry={"logs": False},
     )
     app.state.gateway = gateway
@@ -74,6 +76,12 @@ def _application(
         app.include_router(router)
     _describe_problems(app)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Names that a generated client can be read by: `generations_request`, `takes_circle`."""
+    tag = str(route.tags[0]) if route.tags else "gateway"
+    return f"{tag}_{route.name}".replace("-", "_").replace(" ", "_")
 
 
 def _describe_problems(app: FastAPI) -> None:

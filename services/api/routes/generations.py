@@ -23,11 +23,11 @@ from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, Cursor, PageSize, Wait, link_next, reply, until
 from services.api.schemas.common import ExternalRef, Page
 from services.api.schemas.generations import (
-    EventReply,
     GenerationBody,
     GenerationReply,
     GenerationSummary,
 )
+from services.api.schemas.webhooks import EventEntry
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"], responses=ALWAYS)
@@ -133,17 +133,24 @@ async def cancel(generation_id: UUID, who: Generator, desk: Desk) -> Response:
     return Response(GenerationReply.of_view(view).body(), media_type="application/json")
 
 
-@router.get("/{generation_id}/events", response_class=EventSourceResponse)
-async def follow(
+async def _resume_after(
     generation_id: UUID,
     who: Reader,
     desk: Desk,
     last_event_id: Annotated[str | None, Header(description="Resume after this sequence number")] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """Follow a generation as server-sent events, from its beginning or after `Last-Event-ID`. Ends with it."""
-    sequence = _sequence(last_event_id)
+) -> int:
+    """Refuse before the stream begins: afterwards its status has been sent."""
     async with desk.database.tenant(who.tenant_id) as session:
         await find_generations.find_generation(session, who.tenant_id, generation_id)
+    return _sequence(last_event_id)
+
+
+@router.get("/{generation_id}/events", response_class=EventSourceResponse)
+async def follow(
+    generation_id: UUID, who: Reader, desk: Desk, after: Annotated[int, Depends(_resume_after)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a generation as server-sent events, from its beginning or after `Last-Event-ID`. Ends with it."""
+    sequence = after
     async with desk.live.changed(str(generation_id)) as changed:
         while True:
             events = await find_generations.events_after(
@@ -151,15 +158,9 @@ async def follow(
             )
             for event in events:
                 sequence = event.seq or sequence
-                shown = EventReply(
-                    id=event.id,
-                    type=event.type,
-                    generation_id=event.generation_id,
-                    sequence=event.seq,
-                    data=event.data,
-                    created_at=event.created_at,
+                yield ServerSentEvent(
+                    data=EventEntry.of(event).model_dump(mode="json"), event=event.type, id=str(event.seq)
                 )
-                yield ServerSentEvent(data=shown.model_dump(mode="json"), event=event.type, id=str(event.seq))
             if not events:
                 if await _finished(desk, who.tenant_id, generation_id):
                     return

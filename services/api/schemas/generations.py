@@ -217,12 +217,3 @@ class Reason(Body):
 
 class RequiredReason(Body):
     reason: Annotated[Text, Field(min_length=1, max_length=2000, description="Why, for the record")]
-
-
-class EventReply(Reply):
-    id: UUID
-    type: str
-    generation_id: UUID | None
-    sequence: int | None = Field(description="Counts per generation, without gaps")
-    data: dict[str, Any]
-    created_at: datetime

@@ -1,0 +1,191 @@
+"""Every route with another studio's ids: 404, exactly as for an unknown id, and nothing of it in the answer.
+
+The routes are read from the gateway's own document, so a new one is under this test from its first day.
+"""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from services.embedded.stack import Stack
+from tests.gateway import Studio
+
+# A valid body for each operation that takes one, so that it is the id that is refused.
+BODIES: dict[str, Any] = {
+    "PATCH /v1/productions/{production_id}": {"title": "Mine now"},
+    "PATCH /v1/episodes/{episode_id}": {"title": "Mine now"},
+    "PATCH /v1/sequences/{sequence_id}": {"title": "Mine now"},
+    "PATCH /v1/shots/{shot_id}": {"frame_in": 1},
+    "PATCH /v1/webhook-endpoints/{endpoint_id}": {"description": "Mine now"},
+    "POST /v1/productions/{production_id}/episodes": {"code": "E01"},
+    "POST /v1/productions/{production_id}/sequences": {"code": "S01"},
+    "POST /v1/productions/{production_id}/shots": {"code": "X_0010"},
+    "POST /v1/takes/{take_id}/reject": {"reason": "no"},
+    "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
+}
+CSV = {"POST /v1/productions/{production_id}/shots/import"}
+# their ids name what every studio shares
+SHARED = {"model_id"}
+
+
+@pytest.fixture(scope="session")
+async def theirs(studio: Studio) -> dict[str, str]:
+    """One of everything that the first studio owns, by the name of its path parameter."""
+    production = await studio.production()
+    place = f"/v1/productions/{production['id']}"
+    episode = (await studio.post(f"{place}/episodes", {"code": "E01"})).json
+    sequence = (await studio.post(f"{place}/sequences", {"code": "S01"})).json
+    shot = await studio.shot(production["id"])
+    made = await studio.post(
+        "/v1/generations",
+        {"production_id": production["id"], "kind": "concept_art", "prompt": "a secret lighthouse"},
+        headers={"Prefer": "wait=30"},
+    )
+    take = made.json["takes"][0]
+    endpoint = (await studio.post("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/hook"})).json
+    verification = await studio.post("/v1/verify", {"take_id": take["id"]}, headers={"Prefer": "wait=20"})
+    event = (await studio.get("/v1/events?limit=1")).json["data"][0]
+    assert all([take["media_id"], verification.json["id"], event["id"]])
+    return {
+        "production_id": production["id"],
+        "episode_id": episode["id"],
+        "sequence_id": sequence["id"],
+        "shot_id": shot["id"],
+        "generation_id": made.json["id"],
+        "take_id": take["id"],
+        "media_id": take["media_id"],
+        "endpoint_id": endpoint.get("id") or endpoint["endpoint"]["id"],
+        "verification_id": verification.json["id"],
+        "event_id": event["id"],
+        "delivery_id": str(uuid.uuid4()),
+    }
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for path, methods in document["paths"].items():
+        for method in methods:
+            if "{" in path and not any("{" + name in path for name in SHARED):
+                yield method.upper(), path
+
+
+async def test_every_route_answers_another_studio_with_404(
+    running: Stack, http: aiohttp.ClientSession, other_studio: Studio, theirs: dict[str, str]
+) -> None:
+    """A foreign id is answered exactly as an unknown one, and nothing of it is told."""
+    async with http.get(f"{running.api_url}/v1/openapi.json") as answer:
+        document = await answer.json()
+    wrong = []
+    for method, path in _operations(document):
+        foreign = await _call(other_studio, method, path, theirs)
+        unknown = await _call(other_studio, method, path, dict.fromkeys(theirs, str(uuid.uuid4())))
+        told = _without_support_id(foreign)
+        if foreign[0] != 404 or told != _without_support_id(unknown):
+            wrong.append((method, path, foreign[0], unknown[0]))
+    assert wrong == []
+
+
+async def _call(studio: Studio, method: str, path: str, ids: dict[str, str]) -> tuple[int, bytes]:
+    operation = f"{method} {path}"
+    headers = {"If-Match": "*"}
+    if operation in CSV:
+        headers["Content-Type"] = "text/csv"
+        answer = await studio.call(method, path.format(**ids), data=b"code\nX_0010\n", headers=headers)
+    else:
+        answer = await studio.call(
+            method,
+            path.format(**ids),
+            json=BODIES.get(operation, {} if method == "POST" else None),
+            headers=headers,
+        )
+    return answer.status, answer.body
+
+
+def _without_support_id(answer: tuple[int, bytes]) -> tuple[int, Any]:
+    try:
+        body = json.loads(answer[1])
+    except ValueError:
+        return answer
+    body.pop("support_id", None)
+    return answer[0], body
+
+
+async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, str]) -> None:
+    """Whatever is listed or filtered for, nothing of the other studio is in it."""
+    for path in ("productions", "generations", "media", "events", "webhook-endpoints"):
+        answer = await other_studio.get(f"/v1/{path}?limit=200")
+        assert not any(identifier.encode() in answer.body for identifier in theirs.values()), path
+    sha256 = hashlib.sha256(b"").hexdigest()
+    for query in (
+        f"generations?production_id={theirs['production_id']}",
+        f"generations?shot_id={theirs['shot_id']}",
+        f"media?production_id={theirs['production_id']}",
+        f"media?sha256={sha256}",
+    ):
+        answer = await other_studio.get(f"/v1/{query}")
+        assert answer.status in {200, 404}
+        assert answer.status == 404 or answer.json["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/generations", {"kind": "concept_art", "prompt": "x", "production_id": "production_id"}),
+        (
+            "/v1/generations",
+            {"kind": "previs_shot", "prompt": "x", "production_id": None, "shot_id": "shot_id"},
+        ),
+        (
+            "/v1/generations",
+            {
+                "kind": "concept_art",
+                "prompt": "x",
+                "production_id": None,
+                "inputs": {"reference": "media_id"},
+            },
+        ),
+        ("/v1/quotes", {"kind": "concept_art", "prompt": "x", "production_id": "production_id"}),
+        ("/v1/verify", {"take_id": "take_id"}),
+        ("/v1/verify", {"media_id": "media_id"}),
+    ],
+)
+async def test_a_body_cannot_reach_into_another_studio(
+    other_studio: Studio, theirs: dict[str, str], path: str, body: dict[str, Any]
+) -> None:
+    """Ids in bodies are judged as ids in paths are: they don't exist."""
+    own = (await other_studio.production())["id"]
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: filled(item) for name, item in value.items()}
+        return own if value is None else theirs.get(value, value)
+
+    answer = await other_studio.post(path, filled(body))
+    assert answer.status in {404, 422}
+    assert answer.status == 404 or {error["code"] for error in answer.json["errors"]} <= {
+        "unknown_production",
+        "unknown_shot",
+        "unknown_media",
+    }
+
+
+async def test_the_operator_key_opens_no_studio_and_a_studios_key_no_operator_route(
+    running: Stack, http: aiohttp.ClientSession, studio: Studio
+) -> None:
+    """The two doors have two keys."""
+    statuses = await asyncio.gather(
+        _status(http, f"{running.api_url}/admin/v1/tenants", studio.key),
+        _status(http, f"{running.api_url}/v1/generations", running.facts.admin_key),
+    )
+    assert statuses == [401, 401]
+
+
+async def _status(http: aiohttp.ClientSession, url: str, key: str) -> int:
+    async with http.get(url, headers={"Authorization": f"Bearer {key}"}) as answer:
+        return answer.status
