@@ -26,6 +26,7 @@ from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, 
 
 UNIQUE_VIOLATION = "23505"
 
+Context = Production | Episode | Sequence | Shot
 # Given the version that a row has now; raises PreconditionFailed when the edit was made from another one.
 Expect = Callable[[int], None]
 # What an edit gives, by column; None clears. Columns that aren't given stay as they are.
@@ -171,7 +172,7 @@ async def edit_shot(
     async with database.tenant(tenant_id) as session:
         shot = await find_shot(session, tenant_id, shot_id)
         await hold_production(session, tenant_id, shot.production_id)
-        await session.refresh(shot, with_for_update=True)
+        await _lock(session, shot)
         expect(shot.version)
         await _check_sequence(session, tenant_id, shot.production_id, values.get("sequence_id"))
         _check_frames(values.get("frame_in", shot.frame_in), values.get("frame_out", shot.frame_out))
@@ -242,11 +243,9 @@ def _with_sealed_notes(seal: Seal, shot_id: UUID, values: Values) -> Values:
     return {**values, "notes": seal.close(notes, place=notes_place(shot_id))}
 
 
-async def _change(
-    session: TenantSession, record: Production | Episode | Sequence | Shot, values: Values, expect: Expect
-) -> None:
+async def _change(session: TenantSession, record: Context, values: Values, expect: Expect) -> None:
     """Set what differs, under the row's lock; the version counts edits that changed something."""
-    await session.refresh(record, with_for_update=True)
+    await _lock(session, record)
     expect(record.version)
     changes = {name: value for name, value in values.items() if getattr(record, name) != value}
     if not changes:
@@ -255,6 +254,17 @@ async def _change(
         setattr(record, name, value)
     record.version += 1
     await _write(session, record.__tablename__.removesuffix("s"))
+
+
+async def _lock(session: TenantSession, record: Context) -> None:
+    """Lock the row and read it as it is now."""
+    kind = type(record)
+    await session.execute(
+        select(kind)
+        .where(kind.tenant_id == record.tenant_id, kind.id == record.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
 
 
 async def _write(session: TenantSession, what: str) -> None:

@@ -63,7 +63,7 @@ async def idempotency_claim(
 
 def json_hash(body: bytes) -> bytes:
     """Hash a JSON document whatever its spacing; what isn't JSON, as it is."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):  # the latter: nested past every depth
         body = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
     return hashlib.sha256(body).digest()
 

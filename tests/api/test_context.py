@@ -338,3 +338,15 @@ async def test_another_studio_may_use_the_same_code_and_sees_nothing(studio, oth
         headers={"Content-Type": "text/csv"},
     )
     assert imported.status == 404
+
+
+async def test_a_hostile_body_under_a_key_is_refused_and_not_our_fault(studio):
+    """JSON nested past every depth is a bad request, also where the key binds itself to the body."""
+    refused = await studio.call(
+        "POST",
+        "/v1/productions",
+        data=b"[" * 100_000,
+        headers={"Content-Type": "application/json", "Idempotency-Key": "deep"},
+    )
+    assert refused.status in {400, 422}
+    assert refused.json["code"]

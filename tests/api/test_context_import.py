@@ -139,6 +139,16 @@ async def test_a_repeated_import_is_answered_and_not_made_again(studio):
     assert (otherwise.status, otherwise.json["code"]) == (422, "idempotency_key_reused")
 
 
+async def test_a_hostile_line_is_a_refused_row(studio):
+    """JSON nested past every depth is refused like any other rubbish, also under an Idempotency-Key."""
+    production = await studio.production()
+    made = await send(
+        studio, production, "[" * 100_000, "application/jsonl", headers={"Idempotency-Key": "deep"}
+    )
+    assert made.status == 200, made.body
+    assert made.json["rows"][0]["violations"][0]["code"] == "malformed_json"
+
+
 async def test_imports_and_single_shots_at_once_agree(studio):
     """Whoever comes first makes the shot; nobody fails on the other, and no shot is there twice."""
     production = await studio.production()

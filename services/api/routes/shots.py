@@ -1,8 +1,8 @@
 """Shots of a production, one by one and by the file."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +17,18 @@ from circletake.usecases.import_shots import ImportReport
 from services.api.auth import Reader, Writer, seal_of
 from services.api.paging import code_position, next_code_cursor
 from services.api.problems import ALWAYS, declared
-from services.api.requests import Claim, Cursor, IfMatch, PageSize, etag, link_next, reply, require_match
+from services.api.requests import (
+    Claim,
+    Cursor,
+    IfMatch,
+    PageSize,
+    claim_of,
+    etag,
+    link_next,
+    read_key,
+    reply,
+    require_match,
+)
 from services.api.schemas.common import Code, ExternalRef, Page
 from services.api.schemas.context import ImportReply, ShotBody, ShotEdit, ShotReply, ShotSummary
 from services.api.wiring import Gateway, gateway
@@ -129,11 +140,17 @@ async def edit_shot(
     return ShotReply.of_view(view)
 
 
-def _announced(http: Request) -> None:
-    """Refuse a file by its announced size, before it is read."""
+async def _read_bounded(http: Request) -> bytes:
+    """Read the file, no further than its bound."""
     length = http.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > MAX_IMPORT_BYTES:
         raise _too_large()
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > MAX_IMPORT_BYTES:
+            raise _too_large()
+    return bytes(body)
 
 
 def _too_large() -> ImportTooLarge:
@@ -155,7 +172,6 @@ def _reader(http: Request) -> tuple[str, Read]:
     "/productions/{production_id}/shots/import",
     response_model=ImportReply,
     responses=declared(409),
-    dependencies=[Depends(_announced)],
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -176,19 +192,18 @@ async def import_production_shots(
     production_id: UUID,
     who: Writer,
     desk: Desk,
-    claim: Claim,
+    key: Annotated[str | None, Depends(read_key)],
     dry_run: Annotated[bool, Query(description="Report, and write nothing")] = False,
     atomic: Annotated[bool, Query(description="One refused row refuses all")] = False,
 ) -> Response:
     content_type, read = _reader(http)
-    body = await http.body()
-    if len(body) > MAX_IMPORT_BYTES:
-        raise _too_large()
-    rows = read(decode(body))
-    if claim is not None:
+    body = await _read_bounded(http)
+    rows = await asyncio.to_thread(lambda: read(decode(body)))
+    claim = None
+    if key is not None:
         # the same file with another question is another request
-        asked = claim.body_hash + f"{content_type} atomic={atomic}".encode()
-        claim = replace(claim, body_hash=hashlib.sha256(asked).digest())
+        asked = f"{content_type} atomic={atomic} ".encode() + body
+        claim = claim_of(http, key, hashlib.sha256(asked).digest())
     answer = await import_shots.import_shots(
         desk.database,
         await seal_of(desk, who),
