@@ -272,8 +272,10 @@ async def _fail(
         jitter=random.random(),  # noqa: S311 - spreads retries
         retry_after=retry_after,
     )
-    if wait is None or outcome.hopeless or endpoint.state == "disabled" or delivery.state != "pending":
-        delivery.state, delivery.finished_at, delivery.next_at = "failed", clock.now(), None
+    given_up = delivery.state != "pending"  # while it was under way
+    if wait is None or outcome.hopeless or endpoint.state == "disabled" or given_up:
+        if not given_up:
+            delivery.state, delivery.finished_at, delivery.next_at = "failed", clock.now(), None
         await session.flush()
         await end_step(session, step, trouble="webhook_failed")
         return

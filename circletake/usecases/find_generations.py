@@ -130,7 +130,7 @@ async def events_across(
     )
     if after is not None:
         query = query.where(text("(events.txid, events.id) > (cast(:txid as xid8), :event_id)")).params(
-            txid=str(after[0]), event_id=after[1]
+            txid=after[0], event_id=after[1]
         )
     async with database.tenant(tenant_id) as session:
         return list(await session.scalars(query.order_by(Event.txid, Event.id).limit(limit)))

@@ -92,9 +92,9 @@ async def recover(
     claim: IdempotencyClaim | None,
     answer: Callable[[Recovery], Answer],
 ) -> Answer:
-    """Queue every event since then that the endpoint asks for and never got, the oldest first.
+    """Queue every event since then that the endpoint asks for and never got.
 
-    At most MAX_RECOVERED at once; `more` says to ask again. Raises NotFound, Invalid, or Conflict while the endpoint
+    The oldest MAX_RECOVERED at once; `more` says to ask again. They don't arrive in order. Raises NotFound, Invalid, or Conflict while the endpoint
     isn't active.
     """
     if not now - LONGEST_RECOVERY <= since <= now:
