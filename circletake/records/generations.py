@@ -23,6 +23,7 @@ class Generation(TenantRecord):
         belongs_to("productions", "production_id"),
         belongs_to("shots", "shot_id"),
         Index("ix_generations_list", "tenant_id", "created_at", "id"),
+        Index("ix_generations_production", "tenant_id", "production_id", "created_at", "id"),
         Index("ix_generations_shot", "tenant_id", "shot_id", "created_at", "id"),
     )
 
@@ -39,6 +40,9 @@ class Generation(TenantRecord):
     strict: Mapped[bool] = mapped_column(default=False)
     deadline_at: Mapped[datetime | None]
     external_ref: Mapped[str | None] = mapped_column(Text)
+    context_refs: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # the production's and the shot's, then
     state: Mapped[str] = mapped_column(Text)
     requested_by: Mapped[UUID | None]  # the API key
     event_seq: Mapped[int] = mapped_column(default=0)

@@ -17,20 +17,22 @@ from circletake.domain.provenance import source_type_of_composite
 from circletake.domain.takes import TERMINAL
 from circletake.kit import clock
 from circletake.kit.ids import new_id
-from circletake.ports import Ingredient, SheetTake, SignedFile, SigningFault, SignRequest
+from circletake.ports import Ingredient, SheetTake, SignedFile, SigningFault, SignRequest, StoredObject
 from circletake.records.context import Shot
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.events import record_event, wake_dispatcher
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
+from circletake.usecases.publish_file import publish_file
 from circletake.usecases.request_generation import event_data
-from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, lock_generation, lock_takes, put_off
+from circletake.usecases.steps import ClaimedStep, end_step, lock_generation, lock_takes, put_off
 from circletake.usecases.tools import TenantAtWork, Tools
 
 
 async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
-    """Run a `sheet` step; ends it without a word when a retry has opened the generation again."""
+    """Run a `sheet` step; ends it without a word when a retry has opened the generation again, or when the sheet
+    that such a retry asked for has told its end already."""
     tenant = await tools.tenant(step.tenant_id)
     async with tools.database.tenant(step.tenant_id) as session:
         generation = (
@@ -41,7 +43,7 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
                 select(Take).where(Take.generation_id == generation.id).order_by(Take.number)
             )
         )
-        if any(take.state not in TERMINAL for take in takes):
+        if not _to_be_told(generation, takes):
             await end_step(session, step)
             return
         files = await _files(session, takes)
@@ -65,6 +67,10 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
             await _without_sheet(tools, step)
             return
         await _publish(tools, tenant, step, generation, files, signed)
+
+
+def _to_be_told(generation: Generation, takes: Sequence[Take]) -> bool:
+    return generation.finished_at is None and all(take.state in TERMINAL for take in takes)
 
 
 async def _files(session: TenantSession, takes: Sequence[Take]) -> dict[UUID, MediaFile]:
@@ -160,7 +166,6 @@ async def _publish(
     place = generation.shot_id or "concept"
     name = f"contact_sheet_{str(generation.id)[-6:]}.jpg"
     key = f"media/{generation.production_id}/{place}/{media_id}/{name}"
-    stored = await tools.store.put_file(tenant.storage, key, signed.path, "image/jpeg")
     types = [file.digital_source_type or "composite" for file in files.values()]
     row: dict[str, Any] = {
         "id": media_id,
@@ -175,28 +180,32 @@ async def _publish(
         "rights_basis": RightsBasis.WORK_FOR_HIRE.value,
         "state": "ready",
         "object_key": key,
-        "etag": stored.etag,
         "generation_id": generation.id,
         "digital_source_type": source_type_of_composite(types).value,
         "manifest_urn": signed.manifest_urn,
         "manifest_sha256": signed.manifest_sha256,
     }
-    try:
-        await _record(tools, step, row)
-    except FenceLost:
-        await tools.store.delete(tenant.storage, [key])
-        raise
+
+    async def record(stored: StoredObject) -> bool:
+        return await _record(tools, step, {**row, "etag": stored.etag})
+
+    await publish_file(tools, tenant, step, key=key, path=signed.path, media_type="image/jpeg", record=record)
 
 
-async def _record(tools: Tools, step: ClaimedStep, row: dict[str, Any]) -> None:
+async def _record(tools: Tools, step: ClaimedStep, row: dict[str, Any]) -> bool:
+    """Returns whether the sheet was recorded: it isn't when the generation was opened again or told meanwhile."""
     async with tools.database.tenant(step.tenant_id) as session:
         generation = await lock_generation(session, step.tenant_id, row["generation_id"])
-        await session.execute(insert(MediaFile).values(finished_at=func.now(), **row))
-        generation.sheet_media_id = row["id"]
-        await session.flush()
-        await tell_finished(session, generation)
+        takes = await lock_takes(session, step.tenant_id, generation.id)
+        told = _to_be_told(generation, takes)
+        if told:
+            await session.execute(insert(MediaFile).values(finished_at=func.now(), **row))
+            generation.sheet_media_id = row["id"]
+            await session.flush()
+            await tell_finished(session, generation, takes)
         await end_step(session, step)
         await wake_dispatcher(session)
+    return told
 
 
 async def _without_sheet(tools: Tools, step: ClaimedStep) -> None:
@@ -213,16 +222,15 @@ async def tell_without_sheet(tools: Tools, step: ClaimedStep, *, trouble: str) -
     async with tools.database.tenant(step.tenant_id) as session:
         if step.generation_id is not None:
             generation = await lock_generation(session, step.tenant_id, step.generation_id)
-            await tell_finished(session, generation)
+            takes = await lock_takes(session, step.tenant_id, generation.id)
+            if _to_be_told(generation, takes):
+                await tell_finished(session, generation, takes)
         await end_step(session, step, trouble=trouble)
         await wake_dispatcher(session)
 
 
-async def tell_finished(session: TenantSession, generation: Generation) -> None:
-    """Record `generation.finished`, unless a retry has opened it again meanwhile."""
-    takes = await lock_takes(session, generation.tenant_id, generation.id)
-    if any(take.state not in TERMINAL for take in takes):
-        return
+async def tell_finished(session: TenantSession, generation: Generation, takes: Sequence[Take]) -> None:
+    """Record `generation.finished`. The generation and its takes are locked and not yet told."""
     generation.finished_at = clock.now()
     await session.flush()
     counts: dict[str, int] = {}
@@ -233,9 +241,7 @@ async def tell_finished(session: TenantSession, generation: Generation) -> None:
         generation.tenant_id,
         "generation.finished",
         event_data(
-            generation.production_id,
-            generation.shot_id,
-            generation.external_ref,
+            generation,
             state=generation.state,
             takes=counts,
             sheet_media_id=str(generation.sheet_media_id) if generation.sheet_media_id else None,

@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func, select
+
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState, generation_state, may_become
 from circletake.kit import clock
 from circletake.ports import Seal
-from circletake.records.generations import Generation, Take
+from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.events import record_event
 from circletake.usecases.ledger import record_entry
@@ -49,12 +51,18 @@ async def end_take(
     take: Take,
     ending: Ending,
 ) -> None:
-    """Make the take terminal. Raises ValueError for a transition that may not happen."""
+    """Make the take terminal. Raises ValueError for a transition that may not happen.
+
+    What the ending says of its cost can only be raised by the calls on record: an earlier one may have been paid.
+    """
     if not may_become(TakeState(take.state), ending.state):
         raise ValueError(f"a {take.state} take can't become {ending.state}")
+    billed = ending.billed
+    if billed is not Billed.TRUE:
+        billed = max(billed, await paid_so_far(session, take.id), key=_CERTAINTY.index)
     take.state = ending.state.value
-    take.billed = ending.billed.value
-    take.cost_usd = take.estimate_usd if ending.billed is Billed.TRUE else Decimal(0)
+    take.billed = billed.value
+    take.cost_usd = take.estimate_usd if billed is Billed.TRUE else Decimal(0)
     take.failure_code = ending.code
     take.failure_detail = ending.detail
     take.finished_at = clock.now()
@@ -75,7 +83,7 @@ async def end_take(
             "number": take.number,
             "model": generation.model_id,
             "seed": take.seed_used or take.seed,
-            "billed": ending.billed.value,
+            "billed": billed.value,
             "cost_usd": str(take.cost_usd),
             "code": ending.code,
             **ending.ledger,
@@ -86,6 +94,24 @@ async def end_take(
     await settle_generation(session, generation, takes)
 
 
+_CERTAINTY = (Billed.FALSE, Billed.UNKNOWN, Billed.TRUE)
+
+
+async def paid_so_far(session: TenantSession, take_id: UUID) -> Billed:
+    """What the take's calls cost: one that was answered is paid; one that began and has no end may be."""
+    outcomes = set(
+        await session.scalars(
+            select(func.coalesce(Invocation.billed, Billed.UNKNOWN.value)).where(
+                Invocation.take_id == take_id, Invocation.call_started_at.is_not(None)
+            )
+        )
+    )
+    for billed in (Billed.TRUE, Billed.UNKNOWN):
+        if billed.value in outcomes:
+            return billed
+    return Billed.FALSE
+
+
 async def announce_take(session: TenantSession, generation: Generation, take: Take, event_type: str) -> None:
     """Record an event about one take; ids and states only."""
     await record_event(
@@ -93,9 +119,7 @@ async def announce_take(session: TenantSession, generation: Generation, take: Ta
         generation.tenant_id,
         event_type,
         event_data(
-            generation.production_id,
-            generation.shot_id,
-            generation.external_ref,
+            generation,
             take_id=str(take.id),
             take_number=take.number,
             state=take.state,

@@ -93,6 +93,10 @@ async def _record(
         "strict": request.strict,
         "deadline_at": request.deadline_at,
         "external_ref": request.external_ref,
+        "context_refs": {
+            "production": plan.production.external_ref,
+            "shot": plan.shot.external_ref if plan.shot else None,
+        },
         "state": TakeState.QUEUED.value,
         "requested_by": api_key_id,
         "event_seq": 0,
@@ -137,7 +141,7 @@ async def _record(
         session,
         tenant_id,
         "generation.queued",
-        event_data(request.production_id, request.shot_id, request.external_ref, state="queued"),
+        event_data(Generation(**generation), state="queued"),
         generation_id=generation_id,
     )
     return GenerationView(
@@ -192,14 +196,14 @@ def step_for_take(
     }
 
 
-def event_data(
-    production_id: UUID, shot_id: UUID | None, external_ref: str | None, **more: Any
-) -> dict[str, Any]:
-    """What every event of a generation carries: ids and the tracker's own reference."""
+def event_data(generation: Generation, **more: Any) -> dict[str, Any]:
+    """What every event of a generation carries: ids, and the references by which a tracker knows them."""
     return {
-        "production_id": str(production_id),
-        "shot_id": str(shot_id) if shot_id else None,
-        "external_ref": external_ref,
+        "production_id": str(generation.production_id),
+        "shot_id": str(generation.shot_id) if generation.shot_id else None,
+        "external_ref": generation.external_ref,
+        "production_external_ref": generation.context_refs.get("production"),
+        "shot_external_ref": generation.context_refs.get("shot"),
         **more,
     }
 

@@ -526,6 +526,7 @@ def upgrade() -> None:
         sa.Column("strict", sa.Boolean(), nullable=False),
         sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("external_ref", sa.Text(), nullable=True),
+        sa.Column("context_refs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.Uuid(), nullable=True),
         sa.Column("event_seq", sa.Integer(), nullable=False),
@@ -555,6 +556,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_generations_tenant_id_id")),
     )
     op.create_index("ix_generations_list", "generations", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_generations_production",
+        "generations",
+        ["tenant_id", "production_id", "created_at", "id"],
+        unique=False,
+    )
     op.create_index(
         "ix_generations_shot", "generations", ["tenant_id", "shot_id", "created_at", "id"], unique=False
     )
