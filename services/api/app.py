@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from circletake import __version__
 from services.api import problems
+from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
 from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS
 from services.api.wiring import Gateway
@@ -46,7 +47,13 @@ def build(gateway: Gateway) -> ASGIApp:
     admin = _application(
         gateway, ADMIN_TITLE, "For the platform's operator.", "/admin/v1/openapi.json", ADMIN
     )
-    return choose({"/admin": Surroundings(admin, service="admin")}, Surroundings(tenant, service="api"))
+    limits = gateway.settings.api
+    larger = {"/v1/verify": limits.max_verify_bytes}
+    bounded = BodyLimit(tenant, most=limits.max_body_bytes, larger=larger)
+    return choose(
+        {"/admin": Surroundings(BodyLimit(admin, most=limits.max_body_bytes, larger={}), service="admin")},
+        Surroundings(bounded, service="api"),
+    )
 
 
 def _application(
@@ -66,7 +73,6 @@ def _application(
         redoc_url=None,
         lifespan=lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        max_body_size=max(gateway.settings.api.max_body_bytes, gateway.settings.api.max_verify_bytes),
         generate_unique_id_function=_operation_id,
         telemetry={"logs": False},
     )

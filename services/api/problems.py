@@ -64,6 +64,15 @@ def problem(
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def too_large(most: int) -> JSONResponse:
+    return problem(
+        413,
+        "body_too_large",
+        "The body is too large",
+        f"Send at most {most} bytes here; files are uploaded with POST /v1/media.",
+    )
+
+
 _WHAT = {
     400: "The request can't be read.",
     401: "Send a valid API key as `Authorization: Bearer …`.",

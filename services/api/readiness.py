@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -14,7 +15,6 @@ from sqlalchemy import text
 from circletake.adapters.aws import AwsClients, LongLivedCredentials
 from circletake.kit import clock, logs
 from circletake.records.session import Database
-from circletake.settings import AwsSettings
 from circletake.usecases.watch_queue import LANES, view_queue
 
 log = logs.logger(__name__)
@@ -56,10 +56,17 @@ class Readiness:
     """Looks at everything at once, bounded, and keeps what it saw for a second, however many ask."""
 
     def __init__(
-        self, database: Database, operator_database: Database, aws: AwsClients, place: AwsSettings
+        self,
+        database: Database,
+        operator_database: Database,
+        aws: AwsClients,
+        *,
+        region: str,
+        endpoints: Mapping[str, str | None],
     ) -> None:
+        """`endpoints` by service (s3, sts, kms); None is AWS's own in the region."""
         self._database, self._operator_database = database, operator_database
-        self._aws, self._place = aws, place
+        self._aws, self._region, self._endpoints = aws, region, endpoints
         self._kept: tuple[float, Report] | None = None
         self._looking = asyncio.Lock()
 
@@ -74,10 +81,8 @@ class Readiness:
         looks: dict[str, Callable[[], Awaitable[dict[str, str]]]] = {
             "postgres": lambda: self._postgres("postgres", self._database),
             "postgres_operator": lambda: self._postgres("postgres_operator", self._operator_database),
-            "s3": lambda: self._endpoint("s3", self._place.s3_endpoint),
-            "sts": lambda: self._endpoint("sts", self._place.sts_endpoint),
-            "kms": lambda: self._endpoint("kms", self._place.kms_endpoint),
             "queue": self._queue,
+            **{service: partial(self._endpoint, service) for service in self._endpoints},
         }
         found = await asyncio.gather(*(self._timed(name, look) for name, look in looks.items()))
         dependencies = {name: each for some in found for name, each in some.items()}
@@ -118,12 +123,13 @@ class Readiness:
         slots = {lane.lane: lane.slots for lane in view.lanes}
         return seen | {f"workers_{lane}": "ok" if slots.get(lane) else "no_workers" for lane in LANES}
 
-    async def _endpoint(self, service: str, endpoint: str | None) -> dict[str, str]:
-        return {service: await asyncio.to_thread(self._ask, service, endpoint)}
+    async def _endpoint(self, service: str) -> dict[str, str]:
+        return {service: await asyncio.to_thread(self._ask, service)}
 
-    def _ask(self, service: str, endpoint: str | None) -> str:
+    def _ask(self, service: str) -> str:
+        endpoint = self._endpoints[service]
         if endpoint is None:
-            client = self._aws.client(service, region=self._place.region, endpoint=None, credentials=_NOBODY)
+            client = self._aws.client(service, region=self._region, endpoint=None, credentials=_NOBODY)
             endpoint = client.meta.endpoint_url
         return _answers(endpoint)
 

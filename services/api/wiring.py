@@ -87,7 +87,13 @@ def build_gateway(settings: Settings) -> Gateway:
         live=LiveEvents(app_url),
         admin_key=settings.api.admin_key.get_secret_value() if settings.api.admin_key else None,
         aws=aws,
-        readiness=Readiness(database, operator_database, aws, place),
+        readiness=Readiness(
+            database,
+            operator_database,
+            aws,
+            region=place.region,
+            endpoints={"s3": place.s3_endpoint, "sts": place.sts_endpoint, "kms": place.kms_endpoint},
+        ),
     )
 
 

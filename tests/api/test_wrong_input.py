@@ -1,5 +1,7 @@
 """Wrong input gets a problem document that says what to change, before any money is spent."""
 
+import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -123,3 +125,19 @@ async def test_a_made_up_cursor_is_refused(studio: Studio) -> None:
     """A cursor comes from the page before, unchanged."""
     answer = await studio.get("/v1/generations?cursor=abc")
     assert _problem(answer) == [("query.cursor", "bad_cursor")]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_that_is_too_large_is_refused(studio: Studio, chunked: bool) -> None:
+    """A huge body is not read to its end, whether its length is told or not."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 65_536
+
+    data = pieces() if chunked else io.BytesIO(b" " * 2_500_000)
+    answer = await studio.call(
+        "POST", "/v1/generations", data=data, headers={"Content-Type": "application/json"}
+    )
+    _problem(answer, 413)
+    assert answer.json["code"] == "body_too_large"

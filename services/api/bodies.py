@@ -1,0 +1,36 @@
+"""How large a body may be, by path: refused before it is read where its length is told, else while it comes in."""
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.problems import too_large
+
+
+class BodyLimit:
+    """Pure ASGI. `larger`: paths that take more than the rest, in bytes."""
+
+    def __init__(self, app: ASGIApp, *, most: int, larger: Mapping[str, int]) -> None:
+        self._app, self._most, self._larger = app, most, dict(larger)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        most = self._larger.get(scope["path"], self._most)
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        if told.isdigit() and int(told) > most:
+            await too_large(most)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > most:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, counted, send)
