@@ -5,12 +5,11 @@ import re
 from dataclasses import replace
 
 import aiohttp
-from pydantic import SecretStr
 
 from circletake.adapters.aws import AwsClients
 from circletake.records.session import Database
-from circletake.settings import AwsSettings
 from services.api.readiness import Dependency, Readiness
+from services.embedded.s3 import REGION
 from services.embedded.stack import Stack
 from tests.gateway import Client, Studio
 from tests.stack import Database as Migrated
@@ -18,25 +17,14 @@ from tests.stack import Database as Migrated
 NOWHERE = "http://127.0.0.1:9"
 
 
-def place_of(stack: Stack, **changes: str) -> AwsSettings:
-    endpoint = stack.s3_endpoint
-    return AwsSettings(
-        **{
-            "s3_endpoint": endpoint,
-            "kms_endpoint": endpoint,
-            "sts_endpoint": stack.bedrock_url,
-            "access_key_id": "AKIDOFNOBODY",
-            "secret_access_key": SecretStr("not-to-be-told"),
-            **changes,
-        }
-    )
-
-
-async def look(app_url: str, operator_url: str, place: AwsSettings) -> dict[str, Dependency]:
+async def look(stack: Stack, app_url: str, operator_url: str, **endpoints: str) -> dict[str, Dependency]:
     app, operator = Database(app_url, pool_size=1), Database(operator_url, pool_size=1)
     aws = AwsClients(threads=2)
+    endpoint = stack.s3_endpoint
+    places = {"s3": endpoint, "kms": endpoint, "sts": stack.bedrock_url, **endpoints}
     try:
-        return dict((await Readiness(app, operator, aws, place).report()).dependencies)
+        readiness = Readiness(app, operator, aws, region=REGION, endpoints=places)
+        return dict((await readiness.report()).dependencies)
     finally:
         aws.close()
         await app.close()
@@ -62,7 +50,7 @@ async def test_a_running_stack_becomes_ready_and_names_what_it_rests_on(operator
 
 async def test_what_is_down_is_told_and_what_is_up_stays_up(stack: Stack, database: Migrated) -> None:
     """S3 is gone and nobody works this database's queue: just that is said, as codes."""
-    seen = await look(database.url("app"), database.url("operator"), place_of(stack, s3_endpoint=NOWHERE))
+    seen = await look(stack, database.url("app"), database.url("operator"), s3=NOWHERE)
     assert (seen["postgres"].ok, seen["sts"].ok, seen["kms"].ok) == (True, True, True)
     assert (seen["s3"].ok, seen["s3"].detail) == (False, "unreachable")
     assert (seen["dispatcher"].ok, seen["dispatcher"].detail) == (False, "not_seen")
@@ -72,7 +60,7 @@ async def test_what_is_down_is_told_and_what_is_up_stays_up(stack: Stack, databa
 async def test_without_its_database_nothing_is_claimed_to_live(stack: Stack, database: Migrated) -> None:
     """Who can't read the workers' beats doesn't know that they live."""
     gone = re.sub(r":\d+/", ":9/", database.url("operator"))
-    seen = await look(gone, gone, place_of(stack))
+    seen = await look(stack, gone, gone)
     down = {name for name, each in seen.items() if not each.ok}
     assert {"postgres", "postgres_operator", "dispatcher", "workers_generate"} <= down
     assert seen["s3"].ok
@@ -81,8 +69,8 @@ async def test_without_its_database_nothing_is_claimed_to_live(stack: Stack, dat
 async def test_readiness_tells_no_secret(stack: Stack, database: Migrated) -> None:
     """Anybody may ask: there is no address, no password and no message in the answer."""
     gone = re.sub(r":\d+/", ":9/", database.url("operator"))
-    shown = str(await look(gone, gone, place_of(stack, s3_endpoint=NOWHERE)))
-    for secret in ("127.0.0.1", "not-to-be-told", "AKIDOFNOBODY", "circletake_operator", "Error"):
+    shown = str(await look(stack, gone, gone, s3=NOWHERE))
+    for secret in ("127.0.0.1", "circletake_operator", "Error", stack.facts.role_passwords["operator"]):
         assert secret not in shown
 
 
