@@ -90,10 +90,22 @@ _PICK = text(
 # polls of invocations under way keep their place at the model: only the fleet's room counts
 _PICK_WAITING = text(
     """
+    with lanes as (
+        select b.lane, sum(b.slots) - coalesce(max(u.used), 0) as room
+        from worker_beats b
+        left join (select lane, count(*) used from steps where state in ('rung', 'running') group by lane) u
+            on u.lane = b.lane
+        where b.seen_at > now() - make_interval(secs => :beat)
+        group by b.lane),
+    due as (
+        select s.id from lanes l cross join lateral (
+            select id from steps
+            where state = 'external' and run_at <= now() and lane = l.lane
+            order by run_at limit greatest(0, least(l.room, :limit))
+            for update skip locked) s)
     update steps set state = 'rung', ring_no = ring_no + 1, rung_at = now()
-    where id in (select id from steps where state = 'external' and run_at <= now()
-                 order by run_at limit :limit for update skip locked)
-    returning lane, tenant_id, id, ring_no
+    from due where steps.id = due.id
+    returning steps.lane, steps.tenant_id, steps.id, steps.ring_no
     """
 )
 
@@ -107,20 +119,26 @@ _RERING = text(
 )
 
 # A crash takes innocent neighbours with it: the second one sends the step to a lane with one slot, and only
-# crashes there, alone, condemn it.
+# crashes there, alone, condemn it. The step is locked before its lease, as workers do; one that a worker is just
+# ending is left to it. A poll goes back to waiting: its place at the model is taken all the same.
 _REAP = text(
     """
     with expired as (
-        delete from step_leases where lease_until < now() returning step_id, fence),
+        select s.id from step_leases l join steps s on s.id = l.step_id
+        where l.lease_until < now() for update of s skip locked),
+    freed as (
+        delete from step_leases l using expired e
+        where l.step_id = e.id and l.lease_until < now() returning l.step_id, l.fence),
     crashed as (
         update steps s set
             crashes = s.crashes + 1,
             crashes_alone = s.crashes_alone + (s.lane = 'isolation')::int,
-            state = case when s.crashes_alone + (s.lane = 'isolation')::int >= :dead then 'dead' else 'ready' end,
+            state = case when s.crashes_alone + (s.lane = 'isolation')::int >= :dead then 'dead'
+                         when s.kind = 'poll' then 'external' else 'ready' end,
             lane = case when s.crashes + 1 >= :isolate then 'isolation' else s.lane end,
             run_at = now(), rung_at = null, trouble = 'worker_lost',
             finished_at = case when s.crashes_alone + (s.lane = 'isolation')::int >= :dead then now() end
-        from expired e where s.id = e.step_id and s.fence = e.fence and s.state = 'running'
+        from freed f where s.id = f.step_id and s.fence = f.fence and s.state = 'running'
         returning s.*)
     select id, tenant_id, state, kind, generation_id, take_id, subject_id from crashed
     """
@@ -135,9 +153,14 @@ _BURY = text(
     """
 )
 
-# what is overdue costs nothing to end: it need not wait for the model's cap
+# What is overdue and was never begun costs nothing to end: it need not wait for the model's cap. What was begun may
+# call the model again, so it keeps to the cap.
 _UNCAP_OVERDUE = text(
-    "update steps set capped_by = '', priority = 100 where state = 'ready' and deadline_at <= now() and capped_by <> ''"
+    """
+    update steps set capped_by = '', priority = 100
+    where id in (select id from steps where state = 'ready' and deadline_at <= now() and capped_by <> '' and fence = 0
+                 order by id limit 1000 for update skip locked)
+    """
 )
 
 _RAISE_CAPS = text(
@@ -169,11 +192,11 @@ class Reaped:
 async def pick_steps(database: Database, *, limit: int, endpoint_cap: int) -> Bells:
     """T2: `ready` becomes `rung`. The bells may be rung once this has committed."""
     async with database.role() as session:
+        waiting = (await session.execute(_PICK_WAITING, {"limit": limit, "beat": BEAT_SECONDS})).all()
         picked = (
             await session.execute(_PICK, {"limit": limit, "beat": BEAT_SECONDS, "endpoint_cap": endpoint_cap})
         ).all()
-        waiting = (await session.execute(_PICK_WAITING, {"limit": limit})).all()
-    return _by_lane([*picked, *waiting])
+    return _by_lane([*waiting, *picked])
 
 
 async def rering_steps(database: Database, *, after_seconds: float, limit: int) -> Bells:
@@ -192,7 +215,10 @@ async def reap_steps(database: Database) -> Reaped:
         dead = [row for row in rows if row.state == "dead"]
         for row in dead:
             await session.execute(_BURY, dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name
+    # each on its own: locks of different tables held together would need an order with everybody else's
+    async with database.role() as session:
         await session.execute(_UNCAP_OVERDUE)
+    async with database.role() as session:
         await session.execute(_RAISE_CAPS)
     return Reaped(len(rows), len(dead))
 

@@ -1,5 +1,8 @@
 """The worker's side of the queue: claim, heartbeat, finish, put off, hand back. Every write carries the fence.
 
+Lock order everywhere: the generation, its takes by id, the budget, invocations, the step, its lease. A worker that
+lost its lease runs beside the one that has it now, so two transactions about one step are nothing unusual.
+
 A step that is claimed and never ends is found by its lease; see `reap_steps`.
 """
 
@@ -153,8 +156,13 @@ async def put_off(
     kind: str | None = None,
 ) -> None:
     """Let the step run again after a while; `external` keeps its place at the model, `counted=False` gives the
-    attempt back (throttling and hand-backs are no failures), `kind` makes it the next kind of work."""
+    attempt back (throttling and hand-backs are no failures), `kind` makes it the next kind of work.
+
+    A `poll` always keeps its place: its invocation is under way, whatever became of this look at it.
+    """
     await hold_fence(session, step)
+    kind = kind or step.kind
+    external = external or kind == "poll"
     await session.execute(
         update(Step)
         .where(Step.tenant_id == step.tenant_id, Step.id == step.id)
@@ -163,7 +171,7 @@ async def put_off(
             run_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds),
             attempt=Step.attempt if counted else Step.attempt - 1,
             trouble=trouble,
-            kind=kind or step.kind,
+            kind=kind,
             rung_at=None,
         )
     )

@@ -27,6 +27,7 @@ async def serve(settings: Settings) -> None:
         catalogue=load_catalogue(settings.catalogue.override_path, offline=settings.catalogue.offline),
         settings=settings.dispatcher,
         endpoint_cap=settings.webhooks.per_endpoint_concurrency,
+        lease_seconds=settings.worker.lease_seconds,
         name=f"dispatcher@{socket.gethostname()}:{os.getpid()}",
     )
     if settings.metrics.port:

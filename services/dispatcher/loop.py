@@ -41,14 +41,21 @@ class Dispatcher:
         settings: DispatcherSettings,
         endpoint_cap: int,
         name: str,
+        lease_seconds: float,
     ) -> None:
         self.wake = asyncio.Event()
         self._database, self._doorbell, self._catalogue = database, doorbell, catalogue
         self._settings, self._endpoint_cap, self._name = settings, endpoint_cap, name
-        self._repair_at = self._house_at = 0.0
+        self._lease_seconds = lease_seconds
+        self._repair_at = self._reap_at = self._house_at = 0.0
 
     async def run(self) -> None:
-        """Lead until cancelled."""
+        """Lead until cancelled.
+
+        The database may have been away until now, and nobody could extend a lease: every worker gets the time to
+        beat once before a lease is held against it.
+        """
+        self._reap_at = time.monotonic() + self._lease_seconds / 2
         await seed_quotas(self._database, self._catalogue)
         LEADING.set(1)
         try:
@@ -80,12 +87,8 @@ class Dispatcher:
         return sum(len(bells) for bells in picked.values()) >= self._settings.pick_limit
 
     async def _repair(self) -> None:
-        reaped = await reap_steps(self._database)
-        if reaped.lost:
-            LEASES_EXPIRED.inc(reaped.lost)
-            DEAD.inc(reaped.dead)
-            log.warning("leases_expired", count=reaped.lost)
-            self.wake.set()
+        if time.monotonic() >= self._reap_at:
+            await self._reap()
         again = await rering_steps(
             self._database, after_seconds=self._settings.rering_after_seconds, limit=500
         )
@@ -94,6 +97,14 @@ class Dispatcher:
         if time.monotonic() >= self._house_at:
             self._house_at = time.monotonic() + KEEP_HOUSE_SECONDS
             await keep_house(self._database)
+
+    async def _reap(self) -> None:
+        reaped = await reap_steps(self._database)
+        if reaped.lost:
+            LEASES_EXPIRED.inc(reaped.lost)
+            DEAD.inc(reaped.dead)
+            log.warning("leases_expired", count=reaped.lost)
+            self.wake.set()
 
     async def _ring(self, bells: Bells, counter: Counter) -> None:
         """Ring what has been committed. A bell that can't be rung now is rung again by the repair."""
