@@ -4,6 +4,7 @@ What is being sent is committed before the call; the picture, or why there is no
 between. A call that began and has no recorded end may have been paid: the model's `on_unknown` decides.
 """
 
+import asyncio
 import json
 import random
 import secrets
@@ -19,18 +20,22 @@ from circletake.dialects.registry import dialect_for
 from circletake.domain.kinds import Billed, InputSlot, Kind
 from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
 from circletake.domain.takes import TakeState
-from circletake.kit import backoff
+from circletake.kit import backoff, logs
 from circletake.kit.ids import new_id
+from circletake.ports import StorageFault
 from circletake.records.generations import Invocation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.end_take import Ending
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.fit_inputs import fit_inputs
 from circletake.usecases.steps import ClaimedStep, add_step, end_step, hold_fence, put_off
-from circletake.usecases.take_work import TakeWork, begin_take, finish_with, requeue_take
+from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take, requeue_take
 from circletake.usecases.tools import Tools
 
+log = logs.logger(__name__)
+
 MAX_ATTEMPTS = 4
+KEEP_ATTEMPTS = 12  # two minutes
 # faults that say nothing about the request: another try may succeed
 PASSING = frozenset({"unavailable", "not_ready", "connection", "timeout", "model_error"})
 
@@ -44,8 +49,12 @@ async def generate_take(tools: Tools, step: ClaimedStep, *, paid: "PaidCall") ->
         return
     if work.open_invocation is not None and not await _settle_open(tools, work, work.open_invocation):
         return
-    body, invocation_id = await prepare_call(tools, work, operation="invoke", s3_uri=None, token=_label(work))
-    with paid:
+    native = await build_call(tools, work)
+    body = encode_body(native, work.card)
+    with paid:  # from the moment the record says that a call began
+        invocation_id = await record_call(
+            tools, work, native, body, operation="invoke", s3_uri=None, token=_label(work)
+        )
         try:
             answered = await tools.runner.invoke(work.tenant.storage, work.card, body)
         except ModelFault as fault:
@@ -86,17 +95,26 @@ def model_request(work: TakeWork, inputs: Mapping[InputSlot, Picture]) -> ModelR
     )
 
 
-async def prepare_call(
-    tools: Tools, work: TakeWork, *, operation: str, s3_uri: str | None, token: str
-) -> tuple[bytes, UUID]:
-    """Build the native body and commit what is about to be sent. Returns the body and the invocation's id."""
+async def build_call(tools: Tools, work: TakeWork) -> Mapping[str, Any]:
+    """Return the native body. A repeat builds the same one: the inputs were fitted once and kept."""
     inputs = await fit_inputs(tools, work)
-    native = dialect_for(work.card).build(model_request(work, inputs), work.card)
-    body = encode_body(native, work.card)
+    return dialect_for(work.card).build(model_request(work, inputs), work.card)
+
+
+async def record_call(
+    tools: Tools,
+    work: TakeWork,
+    native: Mapping[str, Any],
+    body: bytes,
+    *,
+    operation: str,
+    s3_uri: str | None,
+    token: str,
+) -> UUID:
+    """Commit what is about to be sent, before it is sent. Returns the invocation's id."""
     seal = work.tenant.seal
     invocation_id = new_id()
     async with tools.database.tenant(work.step.tenant_id) as session:
-        await hold_fence(session, work.step)
         await session.execute(
             insert(Invocation).values(
                 id=invocation_id,
@@ -112,7 +130,8 @@ async def prepare_call(
                 call_started_at=func.now(),
             )
         )
-    return body, invocation_id
+        await hold_fence(session, work.step)
+    return invocation_id
 
 
 def _without_pictures(native: Mapping[str, Any]) -> bytes:
@@ -129,11 +148,23 @@ def _without_pictures(native: Mapping[str, Any]) -> bytes:
 
 
 async def _settle_open(tools: Tools, work: TakeWork, invocation: Invocation) -> bool:
-    """A call began and its end is unknown. Return whether the model may be called again."""
+    """A call began and its end is not on record. Return whether the model may be called again.
+
+    Its picture may be in the bucket all the same, when the worker or the database was lost in between.
+    """
+    key = _raw_key(work, invocation.id)
+    try:
+        kept = await tools.store.head(work.tenant.storage, key)
+    except StorageFault as fault:
+        if fault.kind != "missing":
+            raise
+    else:
+        await _record_picture(tools, work, invocation.id, key, kept.media_type or "image/png")
+        return False
     again = work.card.on_unknown == "retry"
     async with tools.database.tenant(work.step.tenant_id) as session:
-        await hold_fence(session, work.step)
         await end_invocation(session, invocation.id, outcome="unknown", billed=Billed.UNKNOWN)
+        await hold_fence(session, work.step)
     if not again:
         await finish_with(tools, work, _unknown_ending())
     return again
@@ -161,10 +192,58 @@ async def end_invocation(
 async def _keep_picture(
     tools: Tools, work: TakeWork, invocation_id: UUID, answer: Pictures, request_id: str | None
 ) -> None:
-    key = f"{work.staging}/{work.take.id}/{invocation_id}/raw"
-    await tools.store.put(work.tenant.storage, key, answer.images[0], answer.media_type)
+    key = _raw_key(work, invocation_id)
+    if await _put_patiently(tools, work, key, answer):
+        seed = answer.seeds[0] if answer.seeds else None
+        await _record_picture(
+            tools, work, invocation_id, key, answer.media_type, seed=seed, request_id=request_id
+        )
+        return
     async with tools.database.tenant(work.step.tenant_id) as session:
+        await end_invocation(
+            session, invocation_id, outcome="not_kept", billed=Billed.TRUE, request_id=request_id
+        )
         await hold_fence(session, work.step)
+    await finish_with(tools, work, _NOT_KEPT)
+
+
+_NOT_KEPT = Ending(
+    TakeState.FAILED,
+    Billed.TRUE,
+    "result_not_kept",
+    "The model answered, but its picture could not be put into the bucket. Tell the operator.",
+)
+
+
+def _raw_key(work: TakeWork, invocation_id: UUID) -> str:
+    return f"{work.staging}/{work.take.id}/{invocation_id}/raw"
+
+
+async def _put_patiently(tools: Tools, work: TakeWork, key: str, answer: Pictures) -> bool:
+    """Put a paid picture where it is kept. It exists in this process only, so a bucket that is away is waited for."""
+    for attempt in range(1, KEEP_ATTEMPTS + 1):
+        try:
+            await tools.store.put(work.tenant.storage, key, answer.images[0], answer.media_type)
+        except StorageFault:
+            log.failure("result_put_failed", attempt=attempt)
+            await asyncio.sleep(backoff.exponential(attempt, first=0.5, most=15.0, jitter=random.random()))  # noqa: S311 - spreads retries
+        else:
+            return True
+    return False
+
+
+async def _record_picture(
+    tools: Tools,
+    work: TakeWork,
+    invocation_id: UUID,
+    key: str,
+    media_type: str,
+    *,
+    seed: int | None = None,
+    request_id: str | None = None,
+) -> None:
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await _seed_used(session, work.take.id, seed)
         await end_invocation(
             session,
             invocation_id,
@@ -172,9 +251,8 @@ async def _keep_picture(
             billed=Billed.TRUE,
             request_id=request_id,
             result_key=key,
-            result_type=answer.media_type,
+            result_type=media_type,
         )
-        await _seed_used(session, work.take.id, answer.seeds[0] if answer.seeds else None)
         await queue_finish(session, work, invocation_id)
         await end_step(session, work.step)
         await wake_dispatcher(session)
@@ -219,9 +297,9 @@ async def after_refusal(
             answer.reason,
         )
     async with tools.database.tenant(work.step.tenant_id) as session:
-        await hold_fence(session, work.step)
         outcome = "filtered" if isinstance(answer, Filtered) else "unusable"
         await end_invocation(session, invocation_id, outcome=outcome, billed=billed)
+        await hold_fence(session, work.step)
     await finish_with(tools, work, ending)
 
 
@@ -245,8 +323,8 @@ async def after_fault(
     )
     if not may_repeat:
         async with tools.database.tenant(work.step.tenant_id) as session:
-            await hold_fence(session, work.step)
             await end_invocation(session, invocation_id, outcome=fault.kind, billed=fault.billed)
+            await hold_fence(session, work.step)
         await finish_with(tools, work, _ending_of(fault, unknown=unknown))
         return
     seconds = fault.retry_after_seconds or backoff.exponential(
@@ -255,13 +333,15 @@ async def after_fault(
         most=60.0,
         jitter=random.random(),  # noqa: S311 - spreads retries
     )
-    async with tools.database.tenant(work.step.tenant_id) as session:
-        if throttled:
+    if throttled:  # by itself: whoever holds the model's row must not wait for a take
+        async with tools.database.tenant(work.step.tenant_id) as session:
             await session.execute(_THROTTLED, {"model": work.card.id})
-        await requeue_take(session, work.step, work.take.id)
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await lock_take(session, work.step)
         keep_open = same_call_again and fault.billed is Billed.UNKNOWN
         if not keep_open:
             await end_invocation(session, invocation_id, outcome=fault.kind, billed=fault.billed)
+        await requeue_take(session, work.step, work.take.id)
         await put_off(session, work.step, seconds=seconds, trouble=fault.kind, counted=not throttled)
 
 

@@ -58,7 +58,7 @@ async def _cancel(
     take.cancel_requested = True
     if take.state in {TakeState.QUEUED, TakeState.HELD}:
         # a step that was claimed in this moment finds the take ended, and ends itself
-        ending = Ending(TakeState.CANCELED, Billed.FALSE, "canceled", "Canceled before the model was called.")
+        ending = Ending(TakeState.CANCELED, Billed.FALSE, "canceled", "Canceled while it waited for a model.")
         await end_take(session, seal, generation, takes, take, ending)
         await session.execute(
             update(Step)
@@ -66,10 +66,12 @@ async def _cancel(
             .values(state="done", finished_at=func.now(), trouble="canceled")
         )
     else:
-        # an asynchronous invocation is looked at now rather than at its next turn
+        # whatever waits for its turn is run now, to find out: it calls no model any more, so no cap holds it up
+        waiting = Step.tenant_id == take.tenant_id, Step.take_id == take.id
         await session.execute(
-            update(Step)
-            .where(Step.tenant_id == take.tenant_id, Step.take_id == take.id, Step.state == "external")
-            .values(run_at=func.now())
+            update(Step).where(*waiting, Step.state == "external").values(run_at=func.now())
+        )
+        await session.execute(
+            update(Step).where(*waiting, Step.state == "ready").values(run_at=func.now(), capped_by="")
         )
     await session.flush()

@@ -14,7 +14,7 @@ from circletake.records.context import Shot
 from circletake.records.generations import Generation, GenerationInput, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.end_take import Ending, end_take, one_take, paid_so_far
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, lock_generation, lock_takes
 from circletake.usecases.tools import TenantAtWork, Tools
@@ -103,7 +103,8 @@ def _ending_instead(step: ClaimedStep, take: Take, invocation: Invocation | None
             )
         billed = Billed.FALSE if invocation is None else Billed.UNKNOWN
         return Ending(TakeState.CANCELED, billed, "canceled", "Canceled before the model answered.")
-    if step.overdue and take.state == TakeState.QUEUED and take.started_at is None:
+    not_begun = take.state == TakeState.QUEUED and take.started_at is None and invocation is None
+    if step.overdue and not_begun:
         return Ending(TakeState.EXPIRED, Billed.FALSE, "expired", "Its deadline passed before it started.")
     return None
 
@@ -140,9 +141,11 @@ async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:
 
 
 async def requeue_take(session: TenantSession, step: ClaimedStep, take_id: UUID) -> None:
-    """Show a take whose step was put off before anything was paid as waiting again."""
+    """Show a take whose step is put off as waiting again, as if it had never begun, unless a call may have been paid:
+    then it goes on running, so that it can neither expire nor be canceled as if it had cost nothing."""
     _, takes = await lock_take(session, step)
     take = one_take(takes, take_id)
-    if take.state == TakeState.RUNNING:
+    if take.state == TakeState.RUNNING and await paid_so_far(session, take_id) is Billed.FALSE:
         take.state = TakeState.QUEUED.value
+        take.started_at = None
         await session.flush()
