@@ -1,18 +1,21 @@
 """What is given up: a step whose worker was lost again and again, alone, ends what it was for."""
 
-from sqlalchemy import func, select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
 
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.kit import clock
 from circletake.records.events import WebhookDelivery
-from circletake.records.generations import Invocation
 from circletake.records.media import MediaFile, Verification
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.draw_sheet import tell_without_sheet
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.publish_file import take_away_unrecorded
 from circletake.usecases.steps import ClaimedStep, end_step
 from circletake.usecases.take_work import lock_take
 from circletake.usecases.tools import Tools
@@ -20,10 +23,11 @@ from circletake.usecases.tools import Tools
 
 async def bury_step(tools: Tools, step: ClaimedStep) -> None:
     """Run a `bury` step: `subject_id` is the dead step, which stays for the operator to look at."""
+    tenant = await tools.tenant(step.tenant_id)
+    await take_away_unrecorded(tools, tenant, await _left_behind(tools, step))
     if step.details.get("kind") == "sheet":
         await tell_without_sheet(tools, step, trouble="dead_letter")
         return
-    tenant = await tools.tenant(step.tenant_id)
     async with tools.database.tenant(step.tenant_id) as session:
         if step.take_id is not None:
             generation, takes = await lock_take(session, step)
@@ -31,7 +35,7 @@ async def bury_step(tools: Tools, step: ClaimedStep) -> None:
             if take.state not in TERMINAL:
                 ending = Ending(
                     TakeState.FAILED,
-                    await _billed(session, step),
+                    Billed.FALSE,  # unless a call on record says otherwise
                     "dead_letter",
                     "Its worker was lost again and again. It is kept for the operator to look at.",
                 )
@@ -42,19 +46,9 @@ async def bury_step(tools: Tools, step: ClaimedStep) -> None:
         await wake_dispatcher(session)
 
 
-async def _billed(session: TenantSession, step: ClaimedStep) -> Billed:
-    """A call that was answered is paid; one that began and has no end may be."""
-    outcomes = set(
-        await session.scalars(
-            select(func.coalesce(Invocation.billed, "unknown")).where(
-                Invocation.take_id == step.take_id, Invocation.call_started_at.is_not(None)
-            )
-        )
-    )
-    for billed in (Billed.TRUE, Billed.UNKNOWN):
-        if billed.value in outcomes:
-            return billed
-    return Billed.FALSE
+async def _left_behind(tools: Tools, step: ClaimedStep) -> Mapping[str, Any]:
+    async with tools.database.tenant(step.tenant_id) as session:
+        return await session.scalar(select(Step.details).where(Step.id == step.subject_id)) or {}
 
 
 async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:

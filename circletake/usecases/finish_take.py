@@ -1,7 +1,6 @@
 """Stages 7 and 8: lay the result back onto its plate, sign it, publish it, record it.
 
-An output that can't be signed isn't published. The media file's key holds a new id, so a worker that lost its
-lease can never overwrite what another one published; what it wrote itself it takes away again.
+An output that can't be signed isn't published.
 """
 
 import asyncio
@@ -28,12 +27,15 @@ from circletake.ports import (
     SignedFile,
     SigningFault,
     SignRequest,
+    StorageFault,
+    StoredObject,
 )
 from circletake.records.generations import Invocation
 from circletake.records.media import MediaFile
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
-from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, hold_fence, put_off
+from circletake.usecases.publish_file import publish_file
+from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, put_off
 from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take
 from circletake.usecases.tools import Tools
 
@@ -79,12 +81,25 @@ async def finish_take(tools: Tools, step: ClaimedStep) -> None:
                 Ending(TakeState.FAILED, Billed.TRUE, "result_unusable", str(fault)),
             )
             return
+        except StorageFault as fault:
+            if fault.kind != "missing":
+                raise
+            await finish_with(tools, work, _MISSING)
+            return
         try:
             signed = await _sign(tools, work, made, Path(folder))
         except SigningFault as fault:
             await _not_signed(tools, work, fault)
             return
         await _publish(tools, work, made, signed)
+
+
+_MISSING = Ending(
+    TakeState.FAILED,
+    Billed.TRUE,
+    "result_missing",
+    "The model's result, or an input it belongs to, is no longer in the bucket.",
+)
 
 
 async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Path) -> _Made:
@@ -229,7 +244,6 @@ async def _publish(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile
     place = work.generation.shot_id or "concept"
     name = _name(work, made.media_type)
     key = f"media/{work.generation.production_id}/{place}/{media_id}/{name}"
-    stored = await tools.store.put_file(work.tenant.storage, key, signed.path, made.media_type)
     probe = made.probe
     row: dict[str, Any] = {
         "id": media_id,
@@ -245,7 +259,6 @@ async def _publish(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile
         "rights_basis": RightsBasis.WORK_FOR_HIRE.value,
         "state": "ready",
         "object_key": key,
-        "etag": stored.etag,
         "width": probe.width,
         "height": probe.height,
         "probe": {
@@ -263,17 +276,23 @@ async def _publish(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile
         "manifest_urn": signed.manifest_urn,
         "manifest_sha256": signed.manifest_sha256,
     }
-    try:
-        canceled = await _record(tools, work, made, signed, row)
-    except FenceLost:
-        await tools.store.delete(work.tenant.storage, [key])
-        raise
-    if canceled:
-        await tools.store.delete(work.tenant.storage, [key])
+
+    async def record(stored: StoredObject) -> bool:
+        return await _record(tools, work, made, signed, {**row, "etag": stored.etag})
+
+    await publish_file(
+        tools,
+        work.tenant,
+        work.step,
+        key=key,
+        path=signed.path,
+        media_type=made.media_type,
+        record=record,
+    )
 
 
 async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile, row: dict[str, Any]) -> bool:
-    """T4. Returns whether the take had been canceled meanwhile: then its file isn't recorded."""
+    """T4. Returns whether the file was recorded: it isn't when the take was canceled meanwhile."""
     async with tools.database.tenant(work.step.tenant_id) as session:
         generation, takes = await lock_take(session, work.step)
         await hold_fence(session, work.step)
@@ -301,7 +320,7 @@ async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile,
             await end_take(session, work.tenant.seal, generation, takes, take, ending)
         await end_step(session, work.step)
         await wake_dispatcher(session)
-    return canceled
+    return not canceled
 
 
 def _millionths(fraction: float | None) -> str | None:

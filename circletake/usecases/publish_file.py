@@ -1,0 +1,62 @@
+"""Putting an output where people find it, so that no crash leaves a file that no row knows.
+
+The key is written down in the step before the object is put and means something only once a media file holds it: a
+later try of the same step takes away what an earlier one put and never recorded. Each try has a key of its own, so a
+worker that lost its lease can never overwrite what another one published.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+
+from circletake.ports import StoredObject
+from circletake.records.steps import Step
+from circletake.usecases.steps import ClaimedStep, FenceLost, hold_fence
+from circletake.usecases.tools import TenantAtWork, Tools
+
+_PUTTING = "putting"
+
+
+async def publish_file(
+    tools: Tools,
+    tenant: TenantAtWork,
+    step: ClaimedStep,
+    *,
+    key: str,
+    path: Path,
+    media_type: str,
+    record: Callable[[StoredObject], Awaitable[bool]],
+) -> None:
+    """Put a file under a new key and have it recorded. `record` ends the step in the transaction that records the
+    file and returns whether it did; without a record the object is taken away again. Raises FenceLost.
+    """
+    await take_away_unrecorded(tools, tenant, step.details)
+    async with tools.database.tenant(step.tenant_id) as session:
+        await hold_fence(session, step)
+        await session.execute(
+            update(Step).where(Step.id == step.id).values(details={**step.details, _PUTTING: [key]})
+        )
+    putting = asyncio.ensure_future(tools.store.put_file(tenant.storage, key, path, media_type))
+    try:
+        stored = await asyncio.shield(putting)
+    except asyncio.CancelledError:
+        # the upload goes on in its thread whether it is waited for or not
+        await asyncio.wait({putting})
+        await tools.store.delete(tenant.storage, [key])
+        raise
+    try:
+        recorded = await record(stored)
+    except FenceLost:
+        await tools.store.delete(tenant.storage, [key])
+        raise
+    if not recorded:
+        await tools.store.delete(tenant.storage, [key])
+
+
+async def take_away_unrecorded(tools: Tools, tenant: TenantAtWork, details: Mapping[str, Any]) -> None:
+    """Delete what an earlier try of a step put. Only for a step that isn't done: a done one has recorded it."""
+    if details.get(_PUTTING):
+        await tools.store.delete(tenant.storage, details[_PUTTING])
