@@ -57,18 +57,23 @@ async def serve(settings: Settings, lanes: list[str], name: str) -> None:
         asyncio.create_task(bell.run(), name=f"bell-{lane}")
         for lane, (_, bell) in zip(lanes, pairs, strict=True)
     ]
-    beats = asyncio.create_task(
-        _beat(shop, worker, {lane: pair[0] for lane, pair in zip(lanes, pairs, strict=True)})
-    )
+    for ear in bells:
+        ear.add_done_callback(lambda _: stop.set())  # deaf in one lane: end, and be started again
+    runners = {lane: pair[0] for lane, pair in zip(lanes, pairs, strict=True)}
+    beats = asyncio.create_task(_beat(shop, worker, runners))
     if settings.metrics.port:
         start_http_server(settings.metrics.port)
     log.info("worker_ready", worker=worker, lanes=",".join(lanes))
     await stop.wait()
     log.info("worker_stopping", worker=worker)
-    for _, bell in pairs:
+    for runner, bell in pairs:
         bell.stop_polling()
-    await asyncio.gather(*(runner.drain(settings.worker.shutdown_grace_seconds) for runner, _ in pairs))
+        runner.stop_claiming()
     beats.cancel()
+    await asyncio.gather(
+        _say_alive(shop, worker, runners),  # with no slots: nothing more is rung for us
+        *(runner.drain(settings.worker.shutdown_grace_seconds) for runner, _ in pairs),
+    )
     for _, bell in pairs:
         bell.stop()
     await asyncio.gather(beats, *bells, return_exceptions=True)
@@ -107,17 +112,21 @@ def _lane(
 async def _beat(shop: Workshop, worker: str, runners: dict[str, Runner]) -> None:
     """Say that this process is alive and what it has room for; the dispatcher rings no more than that."""
     while True:
-        try:
-            await beat(
-                shop.tools.database,
-                worker=worker,
-                slots={lane: runner.slots for lane, runner in runners.items()},
-            )
-        except Exception:  # noqa: BLE001 - the database may be away for a while; say so and go on
-            log.failure("beat_failed", worker=worker)
+        await _say_alive(shop, worker, runners)
         for lane, runner in runners.items():
             metrics.SLOTS_FREE.labels(lane).set(runner.free_slots())
         await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _say_alive(shop: Workshop, worker: str, runners: dict[str, Runner]) -> None:
+    try:
+        await beat(
+            shop.tools.database,
+            worker=worker,
+            slots={lane: runner.slots for lane, runner in runners.items()},
+        )
+    except Exception:  # noqa: BLE001 - the database may be away for a while; say so and go on
+        log.failure("beat_failed", worker=worker)
 
 
 def main() -> None:

@@ -5,8 +5,15 @@ minutes never sits in ARQ's queue.
 """
 
 import asyncio
+import random
+import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from socket import gaierror
 from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from circletake.kit import logs
 from circletake.kit.children import ChildDied, ChildTimedOut
@@ -23,6 +30,9 @@ Handler = Callable[[ClaimedStep, PaidCall], Awaitable[None]]
 
 # what may be tried again by itself: nothing was decided when it happened
 _PASSING_ATTEMPTS = 5
+_AWAY_SECONDS = 5.0
+# connection lost, rolled back for another transaction, no resources, shut down or starting up
+_PASSING_SQLSTATES = ("08", "40", "53", "57P")
 
 
 class Runner:
@@ -50,7 +60,8 @@ class Runner:
 
     @property
     def slots(self) -> int:
-        return self._slots
+        """What the dispatcher may count on."""
+        return 0 if self._draining else self._slots
 
     def free_slots(self) -> int:
         return 0 if self._draining else self._slots - self._reserved
@@ -101,7 +112,7 @@ class Runner:
             take_id=str(step.take_id) if step.take_id else None,
             kind=step.kind,
         ):
-            work = asyncio.ensure_future(self._handlers[step.kind](step, paid))
+            work = asyncio.ensure_future(self._handle(step, paid))
             beats = asyncio.create_task(self._beat(step, work))
             try:
                 with metrics.STEP_SECONDS.labels(self._lane, step.kind).time():
@@ -113,18 +124,32 @@ class Runner:
             except asyncio.CancelledError:
                 work.cancel()
                 if not self._draining:  # the heartbeat found the lease gone
+                    metrics.FENCES_LOST.labels(self._lane).inc()
+                    log.warning("fence_lost", fence=step.fence)
                     return
-                await hand_back(self._database, step)
-                log.info("step_handed_back")
+                await self._hand_back(step)
             except Exception:  # noqa: BLE001 - the loop must outlive whatever a step runs into; it is logged and rescheduled
                 log.failure("step_failed", attempt=step.attempt)
                 await self._after_failure(step)
             finally:
                 beats.cancel()
 
+    async def _handle(self, step: ClaimedStep, paid: PaidCall) -> None:
+        await self._handlers[step.kind](step, paid)
+
+    async def _hand_back(self, step: ClaimedStep) -> None:
+        try:
+            await hand_back(self._database, step)
+        except Exception:  # noqa: BLE001 - the database is away: the reaper finds the step
+            log.failure("hand_back_failed")
+        else:
+            log.info("step_handed_back")
+
     async def _beat(self, step: ClaimedStep, work: "asyncio.Future[None]") -> None:
+        pause = self._lease_seconds / 3
         while True:
-            await asyncio.sleep(self._lease_seconds / 3)
+            await asyncio.sleep(pause)
+            pause = self._lease_seconds / 3
             try:
                 await heartbeat(self._database, step, lease_seconds=self._lease_seconds)
             except FenceLost:
@@ -132,28 +157,46 @@ class Runner:
                 return
             except Exception:  # noqa: BLE001 - the database is away; the lease says how long we may go on
                 log.failure("heartbeat_failed")
+                pause = min(1.0, pause)  # when it is back, the reaper is too
 
     async def _after_failure(self, step: ClaimedStep) -> None:
-        """Something broke that no rule foresaw. Try again later; at last give it to the reaper as lost work."""
-        import sys
+        """Something broke that no rule foresaw. Try again later; at last give it to the reaper as lost work.
 
+        That the bucket or the database is away says nothing against the step: it waits for them and counts nothing.
+        """
         trouble = sys.exc_info()[1]
-        code = _trouble_code(trouble)
-        if step.attempt >= _PASSING_ATTEMPTS:
+        away = _is_away(trouble)
+        if step.attempt >= _PASSING_ATTEMPTS and not away:
             return  # the lease runs out, the crash counts, and the isolation lane ends it
-        try:
-            async with self._database.tenant(step.tenant_id) as session:
-                if step.take_id is not None:
-                    await requeue_take(session, step, step.take_id)
-                await put_off(session, step, seconds=min(60.0, 2.0**step.attempt), trouble=code)
-        except FenceLost:
-            log.warning("fence_lost", fence=step.fence)
-        except Exception:  # noqa: BLE001 - the loop must outlive whatever a step runs into; it is logged and rescheduled
-            log.failure("put_off_failed")
+        seconds = _AWAY_SECONDS if away else min(60.0, 2.0**step.attempt)
+        seconds *= 0.75 + random.random() / 2  # noqa: S311 - spreads retries
+        give_up = time.monotonic() + self._lease_seconds
+        while True:
+            try:
+                await self._put_off(step, seconds, _trouble_code(trouble), counted=not away)
+            except FenceLost:
+                log.warning("fence_lost", fence=step.fence)
+                return
+            except Exception:  # noqa: BLE001 - the database is away: while the lease lasts, say it again
+                log.failure("put_off_failed")
+                if time.monotonic() > give_up:
+                    return
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def _put_off(self, step: ClaimedStep, seconds: float, trouble: str, *, counted: bool) -> None:
+        async with self._database.tenant(step.tenant_id) as session:
+            if step.take_id is not None:
+                await requeue_take(session, step, step.take_id)
+            await put_off(session, step, seconds=seconds, trouble=trouble, counted=counted)
+
+    def stop_claiming(self) -> None:
+        self._draining = True
 
     async def drain(self, grace_seconds: float) -> None:
         """SIGTERM: hand back at once what isn't in a paid call; give paid calls a while to be recorded."""
-        self._draining = True
+        self.stop_claiming()
         paid = [task for task, (_, call) in self._running.items() if call.active]
         for task in list(self._running):
             if task not in paid:
@@ -166,9 +209,21 @@ class Runner:
             await asyncio.wait(list(self._running), timeout=5)
 
 
+def _is_away(trouble: BaseException | None) -> bool:
+    """Whether what broke is the bucket or the database being out of reach, not the work itself."""
+    if isinstance(trouble, StorageFault):
+        return trouble.kind == "unavailable"
+    if isinstance(trouble, DBAPIError):
+        state = str(getattr(trouble.orig, "sqlstate", None) or "")
+        return trouble.connection_invalidated or state.startswith(_PASSING_SQLSTATES)
+    return isinstance(trouble, ConnectionError | TimeoutError | gaierror | PoolTimeout)
+
+
 def _trouble_code(trouble: BaseException | None) -> str:
     if isinstance(trouble, StorageFault):
         return f"storage_{trouble.kind}"
+    if _is_away(trouble):
+        return "database_away"
     if isinstance(trouble, ChildDied):
         return "child_died"
     if isinstance(trouble, ChildTimedOut):
