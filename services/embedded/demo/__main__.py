@@ -225,7 +225,8 @@ def _finish(wishes: Wishes, material: Material, outcome: Outcome, show: Show) ->
     for line in pages.outcome_table(outcome):
         show.plain(line)
     show.plain()
-    show.plain("Seconds from a take's start. US$ are the catalogue's list prices; offline nothing is billed.")
+    show.plain("Seconds: from a take's start to its signed file.")
+    show.plain("US$: the catalogue's list prices; the offline models bill nothing.")
     show.plain()
     show.plain("ai-register.csv begins:")
     for line in outcome.register.splitlines()[:_REGISTER_LINES]:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,9 +176,9 @@ def flipped(data: bytes, at: int) -> bytes:
 def _place_in_picture(data: bytes, media_type: str) -> int:
     """Return an offset inside the compressed picture itself."""
     if media_type == "image/png":
-        return _middle(data, data.find(b"IDAT"))
+        return _middle(_png_chunks(data), b"IDAT")
     if media_type == "video/mp4":
-        return _middle(data, data.find(b"mdat"))
+        return _middle(_boxes(data), b"mdat")
     at = len(data) * 3 // 4
     # in a JPEG's scan 0xFF begins a marker: neither make one nor break one
     while {0xFE, 0xFF} & {*data[at - 1 : at + 2]}:
@@ -186,10 +186,29 @@ def _place_in_picture(data: bytes, media_type: str) -> int:
     return at
 
 
-def _middle(data: bytes, name_at: int) -> int:
-    """Return the middle of the chunk or box whose four letters stand at `name_at`, after its length."""
-    length = int.from_bytes(data[name_at - 4 : name_at])
-    return name_at + 4 + length // 2
+Part = tuple[bytes, int, int]  # its four letters, the offset of its content, the content's length
+
+
+def _middle(parts: Iterable[Part], name: bytes) -> int:
+    _, start, length = max((part for part in parts if part[0] == name), key=lambda part: part[2])
+    return start + length // 2
+
+
+def _png_chunks(data: bytes) -> Iterator[Part]:
+    at = 8
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4])
+        yield data[at + 4 : at + 8], at + 8, length
+        at += length + 12
+
+
+def _boxes(data: bytes) -> Iterator[Part]:
+    """Walk the outermost boxes (ISO/IEC 14496-12 section 4.2); none here is so long that it needs 64 bits."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4]) or len(data) - at
+        yield data[at + 4 : at + 8], at + 8, size - 8
+        at += max(size, 8)
 
 
 # --- webhooks -------------------------------------------------------------------------------------------------------

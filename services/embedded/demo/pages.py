@@ -4,6 +4,7 @@ import html
 import json
 import re
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from services.embedded.demo.show import table
@@ -51,7 +52,7 @@ def outcome_table(outcome: Outcome) -> list[str]:
             short_model(one.generation["model"]),
             one.mark or one.take["state"],
             f"{_seconds(one.take['started_at'], one.take['finished_at']):.1f}",
-            str(one.take["cost_usd"]),
+            f"{Decimal(one.take['cost_usd'] or 0):.2f}",
             one.manifest,
         ]
         for one in outcome.takes

@@ -24,9 +24,10 @@ MEDIA_TYPES = {
 _PACKAGE, _PHOTOGRAPH = "skimage", "rocket.jpg"
 _LEFT, _RIGHT = 92, 556
 _MASTS = (
-    ((194, 116), (209, 116), (210, 190), (212, 380), (204, 392), (165, 402), (165, 370), (182, 190)),
-    ((438, 116), (454, 116), (463, 190), (484, 402), (484, 427), (436, 427), (438, 190)),
+    ((194, 116), (209, 116), (210, 190), (210, 402), (163, 402), (165, 370), (182, 190)),
+    ((438, 116), (454, 116), (463, 190), (486, 427), (436, 427), (436, 300), (438, 190)),
 )
+_LAMPS_IN_FRONT = (((192, 396), 20), ((433, 392), 20), ((451, 420), 18))  # centre, radius
 _MOON, _MOON_RADIUS = (242, 78), 34
 _SOFTNESS = 1.2  # pixels, of the mattes' edges
 # a grade in 16 bits: the codes aren't multiples of 257 any more, so a detour through 8 bits would show
@@ -61,6 +62,8 @@ class Material:
     extend: dict[str, int]
     extension_prompt: str
     element_prompt: str
+    concept_prompt: str
+    previs_prompt: str
 
 
 def decode(path: Path) -> Any:
@@ -79,6 +82,8 @@ def bundled(folder: Path) -> Material:
     masts = np.zeros(photograph.shape[:2], np.uint8)
     for outline in _MASTS:
         cv2.fillPoly(masts, [np.array(outline, np.int32)], 255)
+    for centre, radius in _LAMPS_IN_FRONT:
+        cv2.circle(masts, centre, radius, 0, -1)
     moon = np.zeros(photograph.shape[:2], np.uint8)
     cv2.circle(moon, _MOON, _MOON_RADIUS, 255, -1)
     return Material(
@@ -90,6 +95,8 @@ def bundled(folder: Path) -> Material:
         extend={"left": 36, "right": 260},  # 760 pixels wide: 16:9
         extension_prompt="the launch site, wider",
         element_prompt="a full moon",
+        concept_prompt="An astronaut walks towards the rocket at night, wide shot, low angle",
+        previs_prompt="Slow push in on the rocket",
     )
 
 
@@ -111,6 +118,8 @@ def given(plate: Path, matte: Path | None, folder: Path) -> Material:
         extend={"left": width // 5, "right": width // 5},
         extension_prompt="the same place, wider",
         element_prompt="a lantern",
+        concept_prompt="A lone figure with a lantern in an empty street at night, wide shot",
+        previs_prompt="Slow push in",
     )
 
 

@@ -27,7 +27,7 @@ _EVENTS = (
     "take.circled",
     "take.rejected",
 )
-_WORK_SECONDS = 240.0
+_WORK_SECONDS = 600.0
 _WEBHOOK_SECONDS = 20.0
 _ON_PLATE = ("set_extension", "cleanup", "element")
 _AT_ONCE = 4  # downloads and verifications under way
@@ -97,10 +97,12 @@ class Story:
 
     async def _onboard(self, http: aiohttp.ClientSession) -> tuple[Studio, Studio]:
         operator = Studio(http, self._stack.api_url, "operator", self._stack.facts.admin_key)
-        studio = await operator.onboard("harbour-light", "Harbour Light Pictures")
+        studio = await operator.onboard("harbour-light", "Harbour Light")
         stranger = await operator.onboard("second-reel", "Second Reel")
         for one in (studio, stranger):
-            self._show.say("studio", f"{one.name}: bucket {one.tenant['bucket']}, a key and roles of its own")
+            self._show.say(
+                "studio", f"{one.name} is onboarded: a bucket, a KMS key, roles and an API key of its own"
+            )
         return studio, stranger
 
     async def _listen(self, studio: Studio, receiver: Receiver) -> None:
@@ -161,7 +163,7 @@ class Story:
                 "kind": "cleanup",
                 "shot_id": cleanup,
                 "inputs": plate | {"matte": media["cleanup_matte"]},
-                "controls": {"grow_mask": 4},
+                "controls": {"grow_mask": 2},
                 "takes": self._count,
             },
             {
@@ -173,13 +175,13 @@ class Story:
             },
             {
                 "kind": "concept_art",
-                "prompt": "A lone technician walks towards the rocket at dusk, wide shot, low angle",
+                "prompt": material.concept_prompt,
             },
             {
                 "kind": "previs_shot",
                 "shot_id": previs,
                 "inputs": {"first_frame": media["plate"]},
-                "prompt": "Slow push in on the rocket at dusk",
+                "prompt": material.previs_prompt,
             },
         ]
         # a seed makes the demo's pictures the same every time
@@ -423,8 +425,7 @@ class Story:
         problem = walls.unlike(at_home, "allowed") or walls.unlike(writes, "allowed")
         self._show.check("walls", "each studio's storage credentials work in its own bucket", problem)
         abroad = await asyncio.to_thread(walls.try_bucket, foreign, bucket, key)
-        names = ", ".join(one.what for one in abroad)
-        claim = f"{stranger.name}'s in {studio.name}'s bucket: {names} refused"
+        claim = f"{stranger.name}'s credentials in {studio.name}'s bucket: get, list and put are refused"
         self._show.check("walls", claim, walls.unlike(abroad, "AccessDenied"))
 
     async def _check_register(
