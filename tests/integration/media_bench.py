@@ -242,7 +242,7 @@ async def put(url: str, data: bytes, headers: Any = None) -> None:
 
     def send() -> None:
         request = urllib.request.Request(url, data=data, method="PUT", headers=dict(headers or {}))
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=100):
             return
 
     await asyncio.to_thread(send)
