@@ -83,6 +83,7 @@ class WebhookDelivery(TenantRecord):
         tenant_key(),
         belongs_to("webhook_endpoints", "endpoint_id", ondelete="CASCADE"),
         belongs_to("events", "event_id"),
+        Index("ix_webhook_deliveries_pending", "tenant_id", postgresql_where=text("state = 'pending'")),
         Index("ix_webhook_deliveries_endpoint", "tenant_id", "endpoint_id", "created_at", "id"),
         Index(None, "tenant_id", "event_id"),
         CheckConstraint("state in ('pending','delivered','failed','abandoned')", name="state"),

@@ -28,6 +28,7 @@ class Step(TenantRecord):
             "tenant_id",
             text("priority desc"),
             "id",
+            "run_at",  # last, so that what isn't due yet is passed over inside the index
             postgresql_where=text("state = 'ready'"),
         ),
         Index("ix_steps_in_flight", "state", postgresql_where=text("state in ('rung','running','external')")),

@@ -1,24 +1,29 @@
 """What is given up: a step whose worker was lost again and again, alone, ends what it was for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.kit import clock
-from circletake.records.events import WebhookDelivery
+from circletake.records.base import TenantRecord
+from circletake.records.events import WebhookDelivery, WebhookEndpoint
 from circletake.records.media import MediaFile, Verification
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.draw_sheet import tell_without_sheet
 from circletake.usecases.end_take import Ending, end_take, one_take
-from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.events import wake_dispatcher, wake_waiters
+from circletake.usecases.inspect_media import announce_media
 from circletake.usecases.publish_file import take_away_unrecorded
-from circletake.usecases.steps import ClaimedStep, end_step
+from circletake.usecases.steps import ClaimedStep, add_step, end_step
 from circletake.usecases.take_work import lock_take
 from circletake.usecases.tools import Tools
+
+T = TypeVar("T", bound=TenantRecord)
 
 
 async def bury_step(tools: Tools, step: ClaimedStep) -> None:
@@ -57,17 +62,32 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
     if dead.subject_id is None:
         return
     now = clock.now()
-    if dead.kind == "inspect":
-        file = await session.get(MediaFile, dead.subject_id)
-        if file is not None and file.state == "inspecting":
-            file.state, file.finished_at = "refused", now
-            file.problem_code = "dead_letter"
-            file.problem_detail = "Looking at this file ended its inspector again and again."
-    elif dead.kind == "verify":
-        verification = await session.get(Verification, dead.subject_id)
-        if verification is not None and verification.state == "queued":
-            verification.state, verification.finished_at = "failed", now
-    elif dead.kind == "notify":
-        delivery = await session.get(WebhookDelivery, dead.subject_id)
-        if delivery is not None and delivery.state == "pending":
-            delivery.state, delivery.finished_at = "failed", now
+    match dead.kind:
+        case "inspect":
+            file = await session.scalar(_own(MediaFile, step, dead.subject_id))
+            if file is not None and file.state == "inspecting":
+                file.state, file.finished_at = "refused", now
+                file.problem_code = "dead_letter"
+                file.problem_detail = "Looking at this file ended its inspector again and again."
+                file.object_key = file.etag = None
+                await session.flush()
+                await add_step(session, step.tenant_id, kind="purge", lane="inspect", subject_id=file.id)
+                await announce_media(session, file)
+        case "verify":
+            verification = await session.scalar(_own(Verification, step, dead.subject_id))
+            if verification is not None and verification.state == "queued":
+                verification.state, verification.finished_at = "failed", now
+                await wake_waiters(session, verification.id)
+        case "notify":
+            delivery = await session.scalar(_own(WebhookDelivery, step, dead.subject_id))
+            if delivery is not None and delivery.state == "pending":
+                delivery.state, delivery.finished_at = "failed", now
+        case "challenge":
+            endpoint = await session.scalar(_own(WebhookEndpoint, step, dead.subject_id))
+            if endpoint is not None and endpoint.state == "unverified":
+                endpoint.last_error = "The challenge could not be sent. Start it again."
+                await wake_waiters(session, endpoint.id)
+
+
+def _own(record: type[T], step: ClaimedStep, identifier: UUID) -> Select[tuple[T]]:
+    return select(record).where(record.tenant_id == step.tenant_id, record.id == identifier)

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from circletake.domain.webhooks import Verdict, judge
 from circletake.kit import clock
@@ -17,7 +17,7 @@ from circletake.kit.ids import new_id
 from circletake.ports import SigningSecret
 from circletake.records.events import WebhookEndpoint
 from circletake.usecases.deliver_webhook import Outcome, payload, post, wake_parked
-from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
+from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, put_off
 from circletake.usecases.tools import TenantAtWork, Tools
 from circletake.usecases.webhook_secrets import live_secrets
@@ -25,7 +25,6 @@ from circletake.usecases.webhook_secrets import live_secrets
 # after these many seconds it is tried again; then it is the owner's turn
 RETRY_SECONDS = (5, 30, 300)
 
-_NOTIFY = text("select pg_notify(:channel, :payload)")
 _NO_ECHO = (
     "The endpoint answered, but its answer doesn't repeat the challenge: answer with the value of data.challenge,"
     ' as plain text or as JSON {"challenge": …}.'
@@ -120,5 +119,5 @@ async def _record(
         else:
             wait = RETRY_SECONDS[step.attempt - 1] * random.uniform(0.9, 1.1)  # noqa: S311 - spreads retries
             await put_off(session, step, seconds=wait, trouble="challenge_failed")
-        await session.execute(_NOTIFY, {"channel": EVENTS_CHANNEL, "payload": str(endpoint.id)})
+        await wake_waiters(session, endpoint.id)
         await wake_dispatcher(session)

@@ -174,9 +174,9 @@ _FORGET_WORKERS = text("delete from worker_beats where seen_at < now() - interva
 
 _SEED_QUOTA = text(
     """
-    insert into model_quotas (model_id, max_running, cap) values (:model_id, cast(:max_running as integer), cast(:max_running as integer))
-    on conflict (model_id) do update set max_running = excluded.max_running,
-        cap = least(model_quotas.cap, excluded.max_running)
+    insert into model_quotas (model_id, max_running, cap)
+    values (:model_id, cast(:max_running as integer), cast(:max_running as integer))
+    on conflict (model_id) do nothing
     """
 )
 
@@ -231,7 +231,7 @@ async def keep_house(database: Database) -> None:
 
 
 async def seed_quotas(database: Database, catalogue: ModelCatalogue) -> None:
-    """Give every model of the catalogue its ceiling; a cap that throttling lowered stays low."""
+    """Give every new model of the catalogue its ceiling; what the operator or throttling changed stays."""
     async with database.role() as session:
         for card in catalogue.all():
             if card.lifecycle != "eol":

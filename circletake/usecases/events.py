@@ -23,6 +23,11 @@ async def wake_dispatcher(session: TenantSession) -> None:
     await session.execute(_NOTIFY, {"channel": STEPS_CHANNEL, "payload": ""})
 
 
+async def wake_waiters(session: TenantSession, subject_id: UUID) -> None:
+    """Let requests that wait for this generation, file, verification or endpoint look again after the commit."""
+    await session.execute(_NOTIFY, {"channel": EVENTS_CHANNEL, "payload": str(subject_id)})
+
+
 async def record_event(
     session: TenantSession,
     tenant_id: UUID,
@@ -45,7 +50,7 @@ async def record_event(
             .returning(Generation.event_seq)
             .execution_options(synchronize_session=False)
         )
-        await session.execute(_NOTIFY, {"channel": EVENTS_CHANNEL, "payload": str(generation_id)})
+        await wake_waiters(session, generation_id)
     await session.execute(
         insert(Event).values(
             id=event_id,

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
-
 from circletake.domain.media import frame_range_problem, media_key
 from circletake.kit import clock
 from circletake.ports import PictureRefused, Probe, StorageFault, StoredObject
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.events import EVENTS_CHANNEL, record_event, wake_dispatcher
+from circletake.usecases.events import record_event, wake_dispatcher, wake_waiters
 from circletake.usecases.purge_media import end_or_purge_again, purge_objects, subject_file
 from circletake.usecases.steps import ClaimedStep, FenceLost, hold_fence
 from circletake.usecases.tools import TenantAtWork, Tools
@@ -187,7 +185,7 @@ async def announce_media(session: TenantSession, file: MediaFile) -> None:
             "code": file.problem_code,
         },
     )
-    await session.execute(select(func.pg_notify(EVENTS_CHANNEL, str(file.id))))
+    await wake_waiters(session, file.id)
     await wake_dispatcher(session)
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from circletake.kit import clock
 from circletake.kit.children import ChildTimedOut
 from circletake.ports import StorageFault, VerifyVerdict
 from circletake.records.media import MediaFile, Verification
 from circletake.records.session import TenantSession
-from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
+from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.inspect_media import sha256_of, storable
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence
 from circletake.usecases.tools import TenantAtWork, Tools
@@ -120,7 +120,7 @@ async def _record(
             row.state = "done"
             row.result = storable(_result(digest, verdict, known, subject.recorded_sha256))
         await session.flush()
-        await session.execute(select(func.pg_notify(EVENTS_CHANNEL, str(row.id))))
+        await wake_waiters(session, row.id)
 
 
 async def _known_output(

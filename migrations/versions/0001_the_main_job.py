@@ -234,7 +234,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_steps_ready",
         "steps",
-        ["lane", "capped_by", "tenant_id", sa.literal_column("priority desc"), "id"],
+        ["lane", "capped_by", "tenant_id", sa.literal_column("priority desc"), "id", "run_at"],
         unique=False,
         postgresql_where=sa.text("state = 'ready'"),
     )
@@ -368,6 +368,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_webhook_deliveries_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_webhook_deliveries_tenant_id_id")),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_pending",
+        "webhook_deliveries",
+        ["tenant_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_index(
         "ix_webhook_deliveries_endpoint",
