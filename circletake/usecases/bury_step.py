@@ -89,5 +89,5 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
                 await wake_waiters(session, endpoint.id)
 
 
-def _own(record: type[T], step: ClaimedStep, identifier: UUID) -> Select[tuple[T]]:
+def _own(record: type[T], step: ClaimedStep, identifier: UUID) -> Select[T]:
     return select(record).where(record.tenant_id == step.tenant_id, record.id == identifier)
