@@ -87,6 +87,8 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
             if endpoint is not None and endpoint.state == "unverified":
                 endpoint.last_error = "The challenge could not be sent. Start it again."
                 await wake_waiters(session, endpoint.id)
+        case _:  # a purge or a sheet has nothing that waits for it
+            return
 
 
 def _own(record: type[T], step: ClaimedStep, identifier: UUID) -> Select[T]:
