@@ -6,9 +6,9 @@ It holds ids and hashes, never a prompt. A row is written before the work begins
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from services.bedrock import clock
 from services.bedrock.store import Store
 
 Billed = Literal["yes", "no", "unknown"]
@@ -16,7 +16,10 @@ Billed = Literal["yes", "no", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is known when a call arrives. `request_sha256` covers the body as it came over the wire."""
+    """What is known when a call arrives. `request_sha256` covers the body as it came over the wire.
+
+    `at` is when its first bytes came in, to the microsecond: what came before it is the caller's delay, not ours.
+    """
 
     operation: str
     model_id: str
@@ -26,6 +29,7 @@ class Call:
     request_sha256: str
     request_id: str
     sdk_attempt: str | None
+    at: datetime
     token: str | None = None
 
 
@@ -55,8 +59,9 @@ class CallLog:
                 " request_sha256, request_id, sdk_attempt, outcome, billed)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'started', 'unknown')",
                 (
-                    clock.iso(clock.now()), call.operation, call.model_id, call.token, call.access_key_id,
-                    call.role_arn, call.session_name, call.request_sha256, call.request_id, call.sdk_attempt,
+                    call.at.isoformat(timespec="microseconds"), call.operation, call.model_id, call.token,
+                    call.access_key_id, call.role_arn, call.session_name, call.request_sha256, call.request_id,
+                    call.sdk_attempt,
                 ),
             )  # fmt: skip
             return int(cursor.lastrowid or 0)

@@ -5,8 +5,10 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from services.bedrock import clock
 from services.bedrock.errors import BedrockFault
 from services.bedrock.sigv4 import SignedRequest
 
@@ -20,7 +22,10 @@ _MAX_READ = 4 * MAX_BODY
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`body` is None when it was longer than MAX_BODY; its hash is of all of it all the same."""
+    """`body` is None when it was longer than MAX_BODY; its hash is of all of it all the same.
+
+    `arrived_at` is when its head had come in, before the body was read.
+    """
 
     method: str
     path: str
@@ -30,6 +35,7 @@ class Request:
     body_sha256: str
     client: str
     request_id: str
+    arrived_at: datetime
 
     @property
     def signed(self) -> SignedRequest:
@@ -52,6 +58,7 @@ class ClientGone(Exception):
 
 async def read_request(scope: Scope, receive: Receive) -> Request:
     """Read the whole request. A body past the limit is read on and dropped, so that the refusal can be heard."""
+    arrived_at = clock.now()
     digest, chunks, size = hashlib.sha256(), [], 0
     while True:
         message = await receive()
@@ -82,6 +89,7 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         body_sha256=digest.hexdigest(),
         client=client[0] if client else "",
         request_id=new_request_id(),
+        arrived_at=arrived_at,
     )
 
 

@@ -111,6 +111,7 @@ def new_call(
         request_sha256=request.body_sha256,
         request_id=request.request_id,
         sdk_attempt=request.headers.get("amz-sdk-request"),
+        at=request.arrived_at,
         token=token,
     )
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 
 from prometheus_client import start_http_server
 
@@ -134,6 +135,10 @@ def main() -> None:
     settings = Settings()
     logs.configure(service=given.name, style=settings.log.format, level=settings.log.level)
     asyncio.run(serve(settings, given.lanes.split(","), given.name))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # everything is closed; a paid call that was given up holds its thread for minutes, and an ordinary exit joins it
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -405,7 +405,7 @@ async def test_retry_after_comes_back(
 
 async def test_retry_after_as_a_date_comes_back(sender: AiohttpWebhookSender) -> None:
     """A wait given as an HTTP date is turned into seconds from now."""
-    later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT").encode()  # noqa: TID251
+    later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT").encode()
     answer = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\nRetry-After: " + later + b"\r\n\r\n"
     async with receiving(answer) as receiver:
         reply = await post(sender, f"http://127.0.0.1:{receiver.port}/")
@@ -416,7 +416,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
     """Make a self-signed certificate for localhost: (the server's context, a client's that trusts only it)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)  # noqa: TID251
+    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)

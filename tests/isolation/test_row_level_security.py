@@ -172,7 +172,9 @@ async def test_no_role_is_above_the_wall(owner: Any) -> None:
     assert not any(row["rolsuper"] or row["rolbypassrls"] for row in rows)
 
 
-@pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")  # reflection knows no 64-bit transaction ids
+@pytest.mark.filterwarnings(
+    "ignore:Did not recognize type 'xid8'"
+)  # reflection knows no 64-bit transaction ids
 async def test_the_schema_is_what_the_records_say(database: Database) -> None:
     """No column or constraint of the tables' code is missing from the migrations."""
     from alembic.autogenerate import compare_metadata

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 from aiohttp import ClientError as HttpError
 from botocore.exceptions import ClientError
 
 from services.embedded.demo import pages, plates
+from services.embedded.demo.outcome import Outcome
 from services.embedded.demo.plates import Material
 from services.embedded.demo.show import Show, Untrue
-from services.embedded.demo.story import Outcome, Story
+from services.embedded.demo.story import Story
 from services.embedded.home import HomeRefused, default_home
 from services.embedded.own import Options
 from services.embedded.process import StartFailed
@@ -49,6 +51,8 @@ class Wishes:
 def main() -> int:
     wishes = _wishes(os.environ)  # noqa: TID251 - a composition root
     show = Show(sys.stdout)
+    # it would warn of every TIFF tag that it doesn't know, the manifest's among them
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         pages.clear(wishes.output)
         before = {path.name for path in wishes.output.iterdir()}

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from services.embedded.demo.outcome import Outcome
 from services.embedded.demo.show import table
-from services.embedded.demo.story import Outcome
 
 _LIST = ".circletake-demo.json"
 _STYLE = """\
@@ -99,6 +99,8 @@ def _figure(name: str, caption: str, *, circled: bool = False) -> str:
     mark = ' class="circled"' if circled else ""
     if name.endswith(".mp4"):
         shown = f'<video src="{source}"{mark} controls loop muted></video>'
+    elif name.endswith((".tif", ".tiff")):  # no browser shows it
+        shown = f'<a href="{source}">{source}</a>'
     else:
         shown = f'<a href="{source}"><img src="{source}"{mark} alt=""></a>'
     return f"<figure>{shown}<figcaption>{html.escape(caption)}</figcaption></figure>"

@@ -101,11 +101,11 @@ def bundled(folder: Path) -> Material:
 
 
 def given(plate: Path, matte: Path | None, folder: Path) -> Material:
-    """Use the caller's plate as it is; without a matte, an oval in the middle of it is drawn."""
+    """Use the caller's plate as it is; without a matte, a small oval low in the middle is drawn."""
     height, width = decode(plate).shape[:2]
     if matte is None:
         drawn = np.zeros((height, width), np.uint8)
-        cv2.ellipse(drawn, (width // 2, height // 2), (width // 8, height // 6), 0, 0, 360, 255, -1)
+        cv2.ellipse(drawn, (width // 2, height * 3 // 4), (width // 14, height // 10), 0, 0, 360, 255, -1)
         hole = _written(folder / "matte.png", _soft(drawn))
     else:
         hole = _still(matte)

@@ -3,16 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from services.embedded.demo import checks, walls
-from services.embedded.demo.checks import ManifestReader
+from services.embedded.demo.orders import requests_for
+from services.embedded.demo.outcome import ON_PLATE, Outcome, Take, path_of
 from services.embedded.demo.plates import Material
+from services.embedded.demo.proof import Proof
 from services.embedded.demo.receiver import Event, Receiver
 from services.embedded.demo.show import Show, Untrue
 from services.embedded.demo.studio import Output, Studio
@@ -28,37 +29,7 @@ _EVENTS = (
     "take.rejected",
 )
 _WORK_SECONDS = 600.0
-_WEBHOOK_SECONDS = 20.0
-_ON_PLATE = ("set_extension", "cleanup", "element")
-_AT_ONCE = 4  # downloads and verifications under way
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """A take with its generation and its downloaded file.
-
-    `manifest` is the service's verdict on it, `mark` what people did: circled, rejected or nothing.
-    """
-
-    shot: str
-    generation: Mapping[str, Any]
-    take: Mapping[str, Any]
-    output: Output
-    manifest: str = ""
-    mark: str = ""
-
-    @property
-    def kind(self) -> str:
-        return str(self.generation["kind"])
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What is left to show: takes, contact sheets, and the register as CSV."""
-
-    takes: list[Take] = field(default_factory=list)
-    sheets: list[Output] = field(default_factory=list)
-    register: str = ""
+_AT_ONCE = 4  # downloads under way
 
 
 class Story:
@@ -68,10 +39,10 @@ class Story:
         self._material = material
         self._count = takes
         self._folder = output
-        self._reader = ManifestReader(stack.pki.roots, stack.pki.tsa_roots)
+        self._proof = Proof(stack, show, material, output)
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._ended = 0
-        self._wanted_takes = len(_ON_PLATE) * takes + 2
+        self._wanted_takes = len(ON_PLATE) * takes + 2
 
     async def tell(self) -> Outcome:
         """Play it all. Raises Untrue when something that the rest needs isn't so."""
@@ -80,17 +51,17 @@ class Story:
             studio, stranger = await self._onboard(http)
             await self._listen(studio, receiver)
             production, shots, media = await self._prepare(studio)
-            requests = self._requests(production, shots, media)
+            requests = requests_for(self._material, self._count, production, shots, media)
             quoted = await self._quote(studio, requests)
             generations = await self._generate(studio, requests)
             outcome = await self._collect(studio, generations, {shot: code for code, shot in shots.items()})
-            await self._check_pictures(outcome)
-            await self._check_manifests(studio, outcome)
+            await self._proof.pictures(outcome)
+            await self._proof.manifests(studio, outcome)
             circled = await self._review(studio, outcome)
-            await self._check_webhooks(receiver, generations, len(circled))
-            await self._check_walls(studio, stranger, outcome)
-            await self._check_register(studio, production["id"], outcome, circled)
-            self._count_money(outcome, quoted, len(circled))
+            await self._proof.webhooks(receiver, generations, len(circled))
+            await self._proof.walls(studio, stranger, outcome)
+            await self._proof.register(studio, production["id"], outcome, circled)
+            self._proof.money(outcome, quoted, len(circled))
             return outcome
 
     # --- before the work ------------------------------------------------------------------------------------------
@@ -144,53 +115,6 @@ class Story:
         )
         return production, shots, {name: file["id"] for name, file in files.items()}
 
-    def _requests(
-        self, production: Mapping[str, Any], shots: Mapping[str, str], media: Mapping[str, str]
-    ) -> list[dict[str, Any]]:
-        extension, cleanup, element, previs = shots.values()
-        material = self._material
-        plate = {"plate": media["plate"]}
-        wanted: list[dict[str, Any]] = [
-            {
-                "kind": "set_extension",
-                "shot_id": extension,
-                "inputs": plate,
-                "prompt": material.extension_prompt,
-                "controls": {"extend": material.extend, "creativity": 0.2},
-                "takes": self._count,
-            },
-            {
-                "kind": "cleanup",
-                "shot_id": cleanup,
-                "inputs": plate | {"matte": media["cleanup_matte"]},
-                "controls": {"grow_mask": 2},
-                "takes": self._count,
-            },
-            {
-                "kind": "element",
-                "shot_id": element,
-                "inputs": plate | {"matte": media["element_matte"]},
-                "prompt": material.element_prompt,
-                "takes": self._count,
-            },
-            {
-                "kind": "concept_art",
-                "prompt": material.concept_prompt,
-            },
-            {
-                "kind": "previs_shot",
-                "shot_id": previs,
-                "inputs": {"first_frame": media["plate"]},
-                "prompt": material.previs_prompt,
-            },
-        ]
-        # a seed makes the demo's pictures the same every time
-        for at, one in enumerate(wanted):
-            one |= {"production_id": production["id"], "external_ref": f"demo-{at + 1}"}
-            if one["kind"] != "previs_shot":
-                one["seed"] = 1000 * (at + 1)
-        return wanted
-
     async def _quote(self, studio: Studio, requests: Sequence[Mapping[str, Any]]) -> Decimal:
         quotes = [await studio.expect("POST", "/v1/quotes", json=one) for one in requests]
         total = sum((Decimal(quote["total"]) for quote in quotes), Decimal(0))
@@ -237,7 +161,7 @@ class Story:
         async def fetch(media_id: str) -> Output:
             async with self._room:
                 output = await studio.download(media_id)
-            await asyncio.to_thread(self.path_of(output).write_bytes, output.data)
+            await asyncio.to_thread(path_of(self._folder, output).write_bytes, output.data)
             return output
 
         outcome = Outcome()
@@ -258,126 +182,13 @@ class Story:
         )
         return outcome
 
-    def path_of(self, output: Output) -> Path:
-        return self._folder / Path(output.media["name"]).name
-
-    # --- the checks -----------------------------------------------------------------------------------------------
-
-    async def _check_pictures(self, outcome: Outcome) -> None:
-        material = self._material
-        plate, mattes = (
-            material.plate.path,
-            {"cleanup": material.cleanup_matte.path, "element": material.element_matte.path},
-        )
-        kept, problems = dict.fromkeys(_ON_PLATE, 0), dict[str, str | None].fromkeys(_ON_PLATE)
-        for one in outcome.takes:
-            path = self.path_of(one.output)
-            if one.kind == "previs_shot":
-                self._show.check(
-                    "pictures",
-                    "the previs shot is a clip of 5 s",
-                    await asyncio.to_thread(checks.is_clip, path),
-                )
-            elif one.kind in mattes:
-                count, problem = await asyncio.to_thread(checks.outside_matte, plate, mattes[one.kind], path)
-                kept[one.kind], problems[one.kind] = count, problems[one.kind] or problem
-            elif one.kind == "set_extension":
-                count, problem = await asyncio.to_thread(
-                    checks.inside_extension, plate, material.extend, path
-                )
-                kept[one.kind], problems[one.kind] = count, problems[one.kind] or problem
-        for kind in _ON_PLATE:
-            where = "inside the old frame" if kind == "set_extension" else "outside the matte"
-            text = (
-                f"{kind.replace('_', ' ')}: {where} all {kept[kind]:,} pixels equal the plate, in every take"
-            )
-            self._show.check("pictures", text, problems[kind])
-
-    async def _check_manifests(self, studio: Studio, outcome: Outcome) -> None:
-        """Ask the service and the C2PA library about every output, then about the same with one bit changed."""
-        files = [one.output for one in outcome.takes] + outcome.sheets
-        verdicts = await asyncio.gather(*(self._verdict(studio, output) for output in files))
-        wrong = [
-            f"{output.media['name']}: {problem}"
-            for output, (_, problem) in zip(files, verdicts, strict=True)
-            if problem is not None
-        ]
-        claim = f"all {len(files)} outputs carry a manifest that the service and the C2PA library trust"
-        self._show.check("provenance", claim, "; ".join(wrong[:3]) or None)
-        types = Counter(output.media["digital_source_type"] for output in files)
-        self._show.say("provenance", "said to be " + ", ".join(f"{name} ({n})" for name, n in types.items()))
-        missed = await asyncio.gather(*(self._undetected(studio, output) for output in files))
-        found = [name for name in missed if name is not None]
-        claim = f"one bit changed in each of the {len(files)}: both find it tampered with"
-        self._show.check("provenance", claim, f"undetected in {', '.join(found[:3])}" if found else None)
-        outcome.takes = [
-            replace(one, manifest=verdict) for one, (verdict, _) in zip(outcome.takes, verdicts, strict=False)
-        ]
-
-    async def _verdict(self, studio: Studio, output: Output) -> tuple[str, str | None]:
-        media_type = output.media["media_type"]
-        manifest = await asyncio.to_thread(self._reader.read, output.data, media_type)
-        async with self._room:
-            answer = await studio.verify(output.data, media_type)
-        known = answer["known_output"] or {}
-        expectations = {
-            "status trusted": answer["status"] == "trusted",
-            "no fault found by the C2PA library": manifest.wrong is None,
-            "one manifest URN": manifest.urn == answer["manifest_urn"] == output.media["manifest_urn"],
-            "the recorded bytes": output.sha256 == output.media["sha256"] and bool(known.get("same_bytes")),
-            "the computed source type": manifest.source_type == output.media["digital_source_type"],
-            "training not allowed": manifest.training == "notAllowed",
-        }
-        unmet = [expected for expected, met in expectations.items() if not met]
-        detail = manifest.wrong or "; ".join(answer["reasons"])
-        return str(answer["status"]), f"expected {', '.join(unmet)} ({detail})" if unmet else None
-
-    async def _undetected(self, studio: Studio, output: Output) -> str | None:
-        """Return the file's name when one changed bit goes unnoticed."""
-        media_type = output.media["media_type"]
-        forged = checks.one_bit_changed(output.data, media_type)
-        manifest = await asyncio.to_thread(self._reader.read, forged, media_type)
-        async with self._room:
-            answer = await studio.verify(forged, media_type)
-        noticed = manifest.wrong is not None and answer["status"] == "tampered"
-        return None if noticed else f"{output.media['name']} ({answer['status']})"
-
-    async def _check_webhooks(
-        self, receiver: Receiver, generations: Sequence[Mapping[str, Any]], circled: int
-    ) -> None:
-        takes = sum(len(view["takes"]) for view in generations)
-        wanted = Counter(
-            {
-                "take.succeeded": takes,
-                "generation.finished": len(generations),
-                "media.ready": 3 if self._material.cleanup_matte != self._material.element_matte else 2,
-                "take.circled": circled,
-                "take.rejected": 1,
-            }
-        )
-        missing = await receiver.wait_for(wanted, _WEBHOOK_SECONDS)
-        problem = missing or (receiver.problems[0] if receiver.problems else None)
-        claim = f"{len(receiver.events)} events received, HMAC and ed25519 signature right on every one"
-        self._show.check("webhooks", claim, problem)
-        first = receiver.messages[0] if receiver.messages else None
-        if first is not None:
-            forged = checks.Message(
-                first.id, first.timestamp, first.signatures, checks.flipped(first.body, len(first.body) // 2)
-            )
-            unnoticed = receiver.wrong(forged) is None
-            self._show.check(
-                "webhooks",
-                "one bit of a body changed: its signature fails",
-                "it was expected to fail, it passes" if unnoticed else None,
-            )
-
     # --- people ---------------------------------------------------------------------------------------------------
 
     async def _review(self, studio: Studio, outcome: Outcome) -> list[str]:
         """Circle the first take of each kind on a plate, reject the last of those left; return the circled."""
         first: dict[str, str] = {}
         for one in outcome.takes:
-            if one.kind in _ON_PLATE:
+            if one.kind in ON_PLATE:
                 first.setdefault(one.kind, one.take["id"])
         circled = list(first.values())
         left = [one.take["id"] for one in outcome.takes if one.take["id"] not in circled]
@@ -395,51 +206,3 @@ class Story:
         marks = dict.fromkeys(circled, "circled") | {rejected: "rejected"}
         outcome.takes = [replace(one, mark=marks.get(one.take["id"], "")) for one in outcome.takes]
         return circled
-
-    # --- walls, register, money -----------------------------------------------------------------------------------
-
-    async def _check_walls(self, studio: Studio, stranger: Studio, outcome: Outcome) -> None:
-        first = outcome.takes[0]
-        generation, take, media = first.generation["id"], first.take["id"], first.take["media_id"]
-        attempts = await walls.ask_over_http(
-            stranger,
-            {
-                "take": ("GET", f"/v1/takes/{take}"),
-                "circle": ("POST", f"/v1/takes/{take}/circle"),
-                "generation": ("GET", f"/v1/generations/{generation}"),
-                "media": ("GET", f"/v1/media/{media}"),
-                "download": ("POST", f"/v1/media/{media}/download"),
-            },
-        )
-        claim = f"{stranger.name} asks for {studio.name}'s take, generation and file: 404"
-        self._show.check("walls", claim, walls.unlike(attempts, str(walls.NOT_FOUND)))
-        bucket, key = first.output.bucket, first.output.key
-        own = await asyncio.to_thread(walls.storage_of, self._stack, studio.tenant)
-        foreign = await asyncio.to_thread(walls.storage_of, self._stack, stranger.tenant)
-        # first that both sessions work at home: a refusal proves nothing when the credentials are dead
-        at_home = await asyncio.to_thread(walls.try_bucket, own, bucket, key)
-        elsewhere = await asyncio.to_thread(
-            walls.try_bucket, foreign, stranger.tenant["bucket"], "media/demo-nothing"
-        )
-        writes = [one for one in elsewhere if one.what == "PutObject"]
-        problem = walls.unlike(at_home, "allowed") or walls.unlike(writes, "allowed")
-        self._show.check("walls", "each studio's storage credentials work in its own bucket", problem)
-        abroad = await asyncio.to_thread(walls.try_bucket, foreign, bucket, key)
-        claim = f"{stranger.name}'s credentials in {studio.name}'s bucket: get, list and put are refused"
-        self._show.check("walls", claim, walls.unlike(abroad, "AccessDenied"))
-
-    async def _check_register(
-        self, studio: Studio, production_id: str, outcome: Outcome, circled: Sequence[str]
-    ) -> None:
-        reply = await studio.call("GET", f"/v1/productions/{production_id}/ai-register.csv")
-        outcome.register = reply.body.decode()
-        sha256s = {one.take["id"]: one.output.sha256 for one in outcome.takes}
-        problem = checks.register(outcome.register, sha256s, circled)
-        claim = "the AI register lists every take, with the SHA-256 of the bytes downloaded"
-        self._show.check("register", claim, problem)
-
-    def _count_money(self, outcome: Outcome, quoted: Decimal, circled: int) -> None:
-        cost = sum((Decimal(one.take["cost_usd"] or 0) for one in outcome.takes), Decimal(0))
-        problem = None if cost == quoted else f"expected the quoted {quoted:.2f}, booked were {cost:.2f}"
-        text = f"booked {cost:.2f} US dollars, as quoted: {cost / max(circled, 1):.2f} per circled take"
-        self._show.check("cost", text, problem)

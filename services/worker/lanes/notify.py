@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from circletake.usecases.challenge_endpoint import challenge_endpoint
-
 from circletake.usecases.call_model import PaidCall
+from circletake.usecases.challenge_endpoint import challenge_endpoint
 from circletake.usecases.deliver_webhook import deliver_webhook
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
