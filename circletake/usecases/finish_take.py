@@ -17,6 +17,7 @@ from circletake.domain.kinds import RULES, Billed, InputSlot, Kind, MediaRole, R
 from circletake.domain.pictures import composite_type
 from circletake.domain.provenance import source_type_of_take
 from circletake.domain.takes import TERMINAL, TakeState
+from circletake.kit import logs
 from circletake.kit.ids import new_id
 from circletake.ports import (
     CompositeReport,
@@ -38,6 +39,8 @@ from circletake.usecases.publish_file import publish_file
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, put_off
 from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take
 from circletake.usecases.tools import Tools
+
+log = logs.logger(__name__)
 
 MAX_SIGNING_ATTEMPTS = 6
 MODEL_TYPE = "c2pa.types.model"  # c2pa.ai-disclosure, C2PA 2.4 section 18.28
@@ -223,6 +226,7 @@ def _name(work: TakeWork, media_type: str) -> str:
 
 
 async def _not_signed(tools: Tools, work: TakeWork, fault: SigningFault) -> None:
+    log.warning("signing_failed", reason=str(fault), attempt=work.step.attempt)
     if fault.retryable and work.step.attempt < MAX_SIGNING_ATTEMPTS:
         async with tools.database.tenant(work.step.tenant_id) as session:
             await put_off(session, work.step, seconds=5.0 * work.step.attempt, trouble="signing_failed")
