@@ -1,5 +1,6 @@
 """Starting, waiting for and ending one child process."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -182,7 +183,8 @@ class Child:
             stopped = False
         _, left = psutil.wait_procs(family, timeout=1.0)
         for process in left:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended in this moment
+                process.kill()
         return stopped
 
 
