@@ -56,10 +56,8 @@ class Proof:
                 )
                 kept[one.kind], problems[one.kind] = count, problems[one.kind] or problem
         for kind in ON_PLATE:
-            where = "inside the old frame" if kind == "set_extension" else "outside the matte"
-            text = (
-                f"{kind.replace('_', ' ')}: {where} all {kept[kind]:,} pixels equal the plate, in every take"
-            )
+            where = "of the plate" if kind == "set_extension" else "outside the matte"
+            text = f"{kind.replace('_', ' ')}: all {kept[kind]:,} pixels {where} unchanged, in every take"
             self._show.check("pictures", text, problems[kind] or (None if kept[kind] else "there is no take"))
 
     async def manifests(self, studio: Studio, outcome: Outcome) -> None:
@@ -167,7 +165,7 @@ class Proof:
         problem = walls.unlike(at_home, "allowed") or walls.unlike(writes, "allowed")
         self._show.check("walls", "each studio's storage credentials work in its own bucket", problem)
         abroad = await asyncio.to_thread(walls.try_bucket, foreign, bucket, key)
-        claim = f"{stranger.name}'s credentials in {studio.name}'s bucket: get, list and put are refused"
+        claim = f"{stranger.name}'s credentials in {studio.name}'s bucket: get, list, put refused"
         self._show.check("walls", claim, walls.unlike(abroad, "AccessDenied"))
 
     async def register(

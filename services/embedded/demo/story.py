@@ -71,9 +71,7 @@ class Story:
         studio = await operator.onboard("harbour-light", "Harbour Light")
         stranger = await operator.onboard("second-reel", "Second Reel")
         for one in (studio, stranger):
-            self._show.say(
-                "studio", f"{one.name} is onboarded: a bucket, a KMS key, roles and an API key of its own"
-            )
+            self._show.say("studio", f"{one.name}: a bucket, a KMS key, roles and an API key of its own")
         return studio, stranger
 
     async def _listen(self, studio: Studio, receiver: Receiver) -> None:
