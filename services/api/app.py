@@ -6,12 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from circletake import __version__
-from services.api import problems
+from services.api import documents, problems
 from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
 from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS
@@ -73,47 +71,12 @@ def _application(
         redoc_url=None,
         lifespan=lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=documents.operation_id,
         telemetry={"logs": False},
     )
     app.state.gateway = gateway
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    _describe_problems(app)
+    documents.describe(app)
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    """Names that a generated client can be read by: `generations_request`, `takes_circle`."""
-    tag = str(route.tags[0]) if route.tags else "gateway"
-    return f"{tag}_{route.name}".replace("-", "_").replace(" ", "_")
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Put the Problem schema into the document once, in place of FastAPI's own validation error."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
-                webhooks=app.webhooks.routes,
-                license_info=app.license_info,
-            )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(_problem_schemas())
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change the document
-
-
-def _problem_schemas() -> dict[str, Any]:
-    schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts = schema.pop("$defs", {})
-    return {"Problem": schema, **parts}

@@ -157,8 +157,11 @@ def _violation(error: Mapping[str, Any]) -> Violation:
     return Violation(pointer, code, message)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # noqa: PLR2004
+        headers["Allow"] = _allow(request, headers.get("Allow", ""))
     codes = {
         404: "not_found",
         405: "method_not_allowed",
@@ -176,8 +179,14 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
         code,
         code.replace("_", " ").capitalize(),
         details.get(error.status_code, "The request can't be handled as it was sent."),
-        headers=error.headers,
+        headers=headers,
     )
+
+
+def _allow(request: Request, of_one_route: str) -> str:
+    """Name every method of the path: Starlette names those of the first route that fits."""
+    named = {each.strip() for each in of_one_route.split(",") if each.strip()}
+    return ", ".join(sorted(named.union(request.app.state.allowed(request.scope["path"]))))
 
 
 async def _bad_cursor(_: Request, __: Exception) -> JSONResponse:

@@ -1,0 +1,70 @@
+"""The OpenAPI document of one application: what FastAPI derives, and what it can't know."""
+
+import re
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from services.api import problems
+
+_METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
+_FIRST_SENTENCE = re.compile(r"\S.*?(?=[.;:](?:\s|$)|$)", re.DOTALL)
+_PARAMETER = re.compile(r"\\{[a-z_]+\\}")
+
+
+def operation_id(route: APIRoute) -> str:
+    """Names that a generated client can be read by: `generations_request`, `takes_circle`."""
+    tag = str(route.tags[0]) if route.tags else "gateway"
+    return f"{tag}_{route.name}".replace("-", "_").replace(" ", "_")
+
+
+def describe(app: FastAPI) -> None:
+    """Let the application give a document with the Problem schema, and 405 answers that name every method."""
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
+    app.state.allowed = lambda path: allowed(app.openapi(), path)
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            webhooks=app.webhooks.routes,
+            license_info=app.license_info,
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(_problem_schemas())
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        for item in document["paths"].values():
+            for method in _METHODS & item.keys():
+                _summarise(item[method])
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _summarise(operation: dict[str, Any]) -> None:
+    """Say in one line what it does: FastAPI makes the line from the function's name, which may be just `get`."""
+    found = _FIRST_SENTENCE.match(operation.get("description", ""))
+    if found:
+        operation["summary"] = " ".join(found[0].split())
+
+
+def allowed(document: dict[str, Any], path: str) -> list[str]:
+    """Return the methods that a path takes, in alphabetical order; none for a path that isn't in the document."""
+    found: set[str] = set()
+    for template, item in document["paths"].items():
+        if re.fullmatch(_PARAMETER.sub("[^/]+", re.escape(template)), path):
+            found |= {method.upper() for method in item if method in _METHODS}
+    return sorted(found)
+
+
+def _problem_schemas() -> dict[str, Any]:
+    """Put in once, in place of FastAPI's own validation error."""
+    schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = schema.pop("$defs", {})
+    return {"Problem": schema, **parts}
