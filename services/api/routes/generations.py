@@ -38,7 +38,11 @@ Desk = Annotated[Gateway, Depends(gateway)]
     "",
     status_code=202,
     response_model=GenerationReply,
-    responses={202: {"description": "Accepted; `Location` is where to follow it"}, **declared(409)},
+    responses={
+        200: {"model": GenerationReply, "description": "Finished within the time of `Prefer: wait`"},
+        202: {"description": "Accepted; `Location` is where to follow it"},
+        **declared(409),
+    },
 )
 async def request(body: GenerationBody, who: Generator, desk: Desk, claim: Claim, wait: Wait) -> Response:
     """Ask for takes. Everything that can be refused is refused here, before any money is spent."""

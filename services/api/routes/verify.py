@@ -87,7 +87,7 @@ async def verify(http: Request, who: Reader, desk: Desk, key: Key, wait: Wait) -
     return response
 
 
-@router.get("/verifications/{verification_id}", tags=["verify"])
+@router.get("/verifications/{verification_id}")
 async def get(verification_id: UUID, who: Reader, desk: Desk) -> VerificationReply:
     """Read the answer of a verification."""
     return VerificationReply.of(await get_verification(desk.database, who.tenant_id, verification_id))

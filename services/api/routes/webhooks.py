@@ -78,7 +78,14 @@ async def _settled(desk: Gateway, who: WebhookKeeper, endpoint_id: UUID, seconds
     "",
     status_code=202,
     response_model=EndpointWithSecret,
-    responses={202: {"description": "Accepted; a challenge is on its way to the URL"}, **declared(409)},
+    responses={
+        200: {
+            "model": EndpointWithSecret,
+            "description": "Challenged within the time of `Prefer: wait`: `state` and `last_error` say how it went",
+        },
+        202: {"description": "Accepted; a challenge is on its way to the URL"},
+        **declared(409),
+    },
 )
 async def create_endpoint(
     body: EndpointBody, who: WebhookKeeper, desk: Desk, claim: Claim, wait: Wait
@@ -202,7 +209,12 @@ async def enable_endpoint(
     return _shown(await _settled(desk, who, endpoint_id, wait) if wait else view, response)
 
 
-@router.post("/{endpoint_id}/rotate-secret", status_code=200, response_model=EndpointWithSecret)
+@router.post(
+    "/{endpoint_id}/rotate-secret",
+    status_code=200,
+    response_model=EndpointWithSecret,
+    responses=declared(409),
+)
 async def rotate_secret(
     endpoint_id: UUID, who: WebhookKeeper, desk: Desk, claim: Claim, body: RotateBody | None = None
 ) -> Response:
