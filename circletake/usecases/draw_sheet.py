@@ -55,8 +55,14 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
         plate_path = await _fetch_one(tools, tenant, plate, folder) if plate else None
         sheet = folder / "sheet.jpg"
         await tools.desk.contact_sheet(
-            title=f"{shot_code or 'Concept'}  {generation.kind.replace('_', ' ')}",
-            subtitle=f"{generation.model_id}   {generation.created_at:%Y-%m-%d %H:%M} UTC   {str(generation.id)[-6:]}",
+            title=f"{shot_code or ''} {generation.kind.replace('_', ' ')}".strip(),
+            subtitle=" · ".join(
+                [
+                    generation.model_id,
+                    f"{generation.created_at:%Y-%m-%d %H:%M} UTC",
+                    f"generation {str(generation.id)[-6:]}",
+                ]
+            ),
             takes=[_panel(take, paths.get(take.id)) for take in takes],
             plate=plate_path,
             target=sheet,
@@ -105,7 +111,7 @@ def _panel(take: Take, path: Path | None) -> SheetTake:
         state=take.state,
         seed=take.seed_used or take.seed,
         cost_usd=f"{take.cost_usd or 0:.2f}",
-        label=take.failure_code or ("circled" if take.circled else ""),
+        label=take.failure_code or "",
         path=path,
     )
 

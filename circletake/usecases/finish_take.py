@@ -220,9 +220,8 @@ def _claim(work: TakeWork) -> dict[str, Any]:
 
 
 def _name(work: TakeWork, media_type: str) -> str:
-    shot = work.shot_code or "concept"
-    short = str(work.generation.id)[-6:]
-    return f"{shot}_{work.generation.kind}_{short}_t{work.take.number:02d}.{EXTENSIONS[media_type]}"
+    parts = [work.shot_code, work.generation.kind, str(work.generation.id)[-6:], f"t{work.take.number:02d}"]
+    return "_".join(part for part in parts if part) + f".{EXTENSIONS[media_type]}"
 
 
 async def _not_signed(tools: Tools, work: TakeWork, fault: SigningFault) -> None:

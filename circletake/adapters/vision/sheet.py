@@ -134,7 +134,9 @@ def _draw_picture(canvas: Any, letters: Lettering, look: Look, frame: Box) -> No
 def _draw_play_mark(canvas: Any, letters: Lettering, seconds: float, place: Box) -> None:
     label = clock(seconds)
     inset = 12
-    mark = Box(place.left + inset, place.bottom - inset - 40, 60 + letters.width(label, 24), 40)
+    width = 60 + letters.width(label, 24)
+    # on the right: what is burnt into a clip stands on the left as a rule
+    mark = Box(place.right - inset - width, place.bottom - inset - 40, width, 40)
     if mark.width + 2 * inset > place.width or mark.height + 2 * inset > place.height:
         return
     under = canvas[mark.top : mark.bottom, mark.left : mark.right]
