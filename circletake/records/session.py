@@ -2,15 +2,27 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NewType
+from contextvars import ContextVar
+from typing import Any, NewType
 from uuid import UUID
 
-from sqlalchemy import text
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 TenantSession = NewType("TenantSession", AsyncSession)
 
-_SET_TENANT = text("select set_config('app.tenant_id', :tenant, true)")
+_tenant: ContextVar[UUID | None] = ContextVar("tenant", default=None)
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """Names the tenant in the round trip that begins the transaction. Were it left out, no row could be seen."""
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109 - asyncpg's
+        tenant_id = _tenant.get()
+        if tenant_id is not None and query.startswith("BEGIN"):
+            query += f" select set_config('app.tenant_id', '{UUID(int=tenant_id.int)}', true);"
+        status: str = await super().execute(query, *args, timeout=timeout)
+        return status
 
 
 class Database:
@@ -22,22 +34,34 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.engine = create_async_engine(
-            url, pool_size=pool_size, max_overflow=4, pool_timeout=10, pool_pre_ping=False
+            url,
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            connect_args={"connection_class": _Connection},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def tenant(self, tenant_id: UUID) -> AsyncIterator[TenantSession]:
         """Open a transaction that sees and writes this tenant's rows only."""
-        async with self._sessions.begin() as session:
-            await session.execute(_SET_TENANT, {"tenant": str(tenant_id)})
-            yield TenantSession(session)
+        token = _tenant.set(tenant_id)
+        try:
+            async with self._sessions.begin() as session:
+                yield TenantSession(session)
+        finally:
+            _tenant.reset(token)
 
     @asynccontextmanager
     async def role(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction with the role's own rights and no tenant."""
-        async with self._sessions.begin() as session:
-            yield session
+        token = _tenant.set(None)
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        finally:
+            _tenant.reset(token)
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -1,14 +1,14 @@
 """Events: written in the transaction that makes them true, with a delivery for every endpoint that asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Uuid, bindparam, insert, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from circletake.kit.ids import new_id
-from circletake.records.events import Event, WebhookDelivery, WebhookEndpoint
-from circletake.records.generations import Generation
+from circletake.records.events import WebhookDelivery
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 
@@ -16,6 +16,31 @@ STEPS_CHANNEL = "circletake_steps"
 EVENTS_CHANNEL = "circletake_events"
 
 _NOTIFY = text("select pg_notify(:channel, :payload)")
+
+# who is told of a type of event, for a statement that has :tenant_id and :type
+ENDPOINTS_ASKED = """
+    array(select id from webhook_endpoints
+          where tenant_id = :tenant_id and state = 'active' and event_types @> array[cast(:type as text)])
+"""
+_IDS = (bindparam("id", type_=Uuid()), bindparam("tenant_id", type_=Uuid()), bindparam("data", type_=JSONB()))
+_RECORD = text(
+    f"""
+    with numbered as (
+        update generations set event_seq = event_seq + 1
+        where tenant_id = :tenant_id and id = :generation_id returning event_seq),
+    recorded as (
+        insert into events (id, tenant_id, generation_id, seq, type, data)
+        values (:id, :tenant_id, :generation_id, (select event_seq from numbered), :type, :data))
+    select {ENDPOINTS_ASKED}, pg_notify(:channel, cast(:generation_id as text))
+    """  # noqa: S608 - a constant
+).bindparams(*_IDS, bindparam("generation_id", type_=Uuid()))
+_RECORD_APART = text(
+    f"""
+    with recorded as (
+        insert into events (id, tenant_id, type, data) values (:id, :tenant_id, :type, :data))
+    select {ENDPOINTS_ASKED}
+    """  # noqa: S608 - a constant
+).bindparams(*_IDS)
 
 
 async def wake_dispatcher(session: TenantSession) -> None:
@@ -41,38 +66,19 @@ async def record_event(
     The caller wakes the dispatcher when it is done.
     """
     event_id = new_id()
-    sequence = None
-    if generation_id is not None:
-        sequence = await session.scalar(
-            update(Generation)
-            .where(Generation.tenant_id == tenant_id, Generation.id == generation_id)
-            .values(event_seq=Generation.event_seq + 1)
-            .returning(Generation.event_seq)
-            .execution_options(synchronize_session=False)
-        )
-        await wake_waiters(session, generation_id)
-    await session.execute(
-        insert(Event).values(
-            id=event_id,
-            tenant_id=tenant_id,
-            generation_id=generation_id,
-            seq=sequence,
-            type=event_type,
-            data=dict(data),
-        )
-    )
-    await _queue_deliveries(session, tenant_id, event_id, event_type)
+    values = {"id": event_id, "tenant_id": tenant_id, "type": event_type, "data": dict(data)}
+    if generation_id is None:
+        endpoints = await session.scalar(_RECORD_APART, values)
+    else:
+        of_generation = {"generation_id": generation_id, "channel": EVENTS_CHANNEL}
+        endpoints = await session.scalar(_RECORD, {**values, **of_generation})
+    await queue_deliveries(session, tenant_id, event_id, endpoints or ())
     return event_id
 
 
-async def _queue_deliveries(session: TenantSession, tenant_id: UUID, event_id: UUID, event_type: str) -> None:
-    endpoints = await session.scalars(
-        select(WebhookEndpoint.id).where(
-            WebhookEndpoint.tenant_id == tenant_id,
-            WebhookEndpoint.state == "active",
-            WebhookEndpoint.event_types.contains([event_type]),
-        )
-    )
+async def queue_deliveries(
+    session: TenantSession, tenant_id: UUID, event_id: UUID, endpoints: Sequence[UUID]
+) -> None:
     for endpoint_id in endpoints:
         await queue_delivery(session, tenant_id, endpoint_id, event_id)
 

@@ -6,9 +6,11 @@ consume its key (draft-ietf-httpapi-idempotency-key-header-07: 422 for another b
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import BigInteger, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from circletake.domain.errors import Conflict, Invalid
 from circletake.domain.pictures import Violation
@@ -39,6 +41,24 @@ def _place(route: str, key: str) -> str:
     return f"idempotency_keys.answer:{route}:{key}"
 
 
+# The lock may be given after the statement's snapshot was taken, and so after another request with the key committed
+# unseen: then the row can't be inserted, see `in_flight`.
+_LOOK = text(
+    """
+    select pg_try_advisory_xact_lock(:lock) as locked, known.body_hash, known.status, known.location, known.answer
+    from (select) as always left join idempotency_keys known
+        on known.tenant_id = :tenant_id and known.route = :route and known.key = :key
+    """
+).bindparams(bindparam("lock", type_=BigInteger()), bindparam("tenant_id", type_=Uuid()))
+
+
+def in_flight() -> Conflict:
+    return Conflict(
+        "A request with this Idempotency-Key is still being handled: wait and send it again.",
+        code="idempotency_in_flight",
+    )
+
+
 async def replay(
     session: TenantSession, seal: Seal, tenant_id: UUID, claim: IdempotencyClaim | None
 ) -> Answer | None:
@@ -47,19 +67,14 @@ async def replay(
         return None
     digest = hashlib.sha256(f"{tenant_id}:{claim.route}:{claim.key}".encode()).digest()
     lock = int.from_bytes(digest[:8], "big", signed=True)
-    if not await session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
-        raise Conflict(
-            "A request with this Idempotency-Key is still being handled: wait and send it again.",
-            code="idempotency_in_flight",
+    stored = (
+        await session.execute(
+            _LOOK, {"lock": lock, "tenant_id": tenant_id, "route": claim.route, "key": claim.key}
         )
-    stored = await session.scalar(
-        select(IdempotencyRecord).where(
-            IdempotencyRecord.tenant_id == tenant_id,
-            IdempotencyRecord.route == claim.route,
-            IdempotencyRecord.key == claim.key,
-        )
-    )
-    if stored is None:
+    ).one()
+    if not stored.locked:
+        raise in_flight()
+    if stored.status is None:
         return None
     if stored.body_hash != claim.body_hash:
         raise Invalid(
@@ -76,20 +91,31 @@ async def replay(
     return Answer(stored.status, body, stored.location, replayed=True)
 
 
+def answer_row(seal: Seal, tenant_id: UUID, claim: IdempotencyClaim, answer: Answer) -> dict[str, Any]:
+    """Return the answer as the row that remembers it."""
+    return {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "route": claim.route,
+        "key": claim.key,
+        "body_hash": claim.body_hash,
+        "status": answer.status,
+        "location": answer.location,
+        "answer": seal.close(answer.body, place=_place(claim.route, claim.key)),
+    }
+
+
 async def remember(
     session: TenantSession, seal: Seal, tenant_id: UUID, claim: IdempotencyClaim | None, answer: Answer
 ) -> None:
+    """Keep the answer, in the transaction that made it true. Raises Conflict when another request came first."""
     if claim is None:
         return
-    await session.execute(
-        insert(IdempotencyRecord).values(
-            id=new_id(),
-            tenant_id=tenant_id,
-            route=claim.route,
-            key=claim.key,
-            body_hash=claim.body_hash,
-            status=answer.status,
-            location=answer.location,
-            answer=seal.close(answer.body, place=_place(claim.route, claim.key)),
-        )
+    kept = await session.scalar(
+        upsert(IdempotencyRecord)
+        .values(answer_row(seal, tenant_id, claim, answer))
+        .on_conflict_do_nothing(index_elements=["tenant_id", "route", "key"])
+        .returning(IdempotencyRecord.id)
     )
+    if kept is None:
+        raise in_flight()

@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from circletake.domain.controls import take_seed
 from circletake.domain.kinds import InputSlot
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
+from circletake.records.events import Event, IdempotencyRecord, LedgerEntry
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
-from circletake.usecases.events import record_event, wake_dispatcher
-from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
-from circletake.usecases.ledger import record_entry
+from circletake.records.together import insert_together
+from circletake.usecases.events import ENDPOINTS_ASKED, STEPS_CHANNEL, queue_deliveries
+from circletake.usecases.idempotency import Answer, IdempotencyClaim, answer_row, in_flight, replay
+from circletake.usecases.ledger import entry_row
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_generation
 
 
@@ -53,24 +55,119 @@ async def request_generation(
         if remembered is not None:
             return remembered
         plan = await plan_generation(session, catalogue, tenant_id, request, now=now)
-        view = await _record(session, seal, tenant_id, api_key_id, request, plan, now)
-        reply = answer(view)
-        await remember(session, seal, tenant_id, claim, reply)
-        await wake_dispatcher(session)
+        rows = _rows(seal, tenant_id, api_key_id, request, plan, now)
+        reply = answer(rows.view(request))
+        remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
+        await _record(session, tenant_id, rows, remembers)
     return reply
 
 
-async def _record(
-    session: TenantSession,
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Everything that T1 writes, but for the answer it remembers."""
+
+    generation: dict[str, Any]
+    inputs: Sequence[dict[str, Any]]
+    takes: Sequence[dict[str, Any]]
+    steps: Sequence[dict[str, Any]]
+    entry: dict[str, Any]
+    event: dict[str, Any]
+
+    def view(self, request: GenerationRequest) -> GenerationView:
+        return GenerationView(
+            Generation(**self.generation),
+            [Take(**take) for take in self.takes],
+            dict(request.inputs),
+            request.prompt,
+            request.negative_prompt,
+            dict(request.metadata) if request.metadata is not None else None,
+        )
+
+
+def _rows(
     seal: Seal,
     tenant_id: UUID,
     api_key_id: UUID | None,
     request: GenerationRequest,
     plan: Plan,
     now: datetime,
-) -> GenerationView:
-    generation_id, entry_id = new_id(), new_id()
-    generation: dict[str, Any] = {
+) -> _Rows:
+    generation = _generation_row(seal, tenant_id, api_key_id, request, plan, now)
+    generation_id = generation["id"]
+    takes = [_take_row(tenant_id, generation_id, number, plan, now) for number in range(1, request.takes + 1)]
+    return _Rows(
+        generation,
+        [
+            {
+                "id": new_id(),
+                "tenant_id": tenant_id,
+                "generation_id": generation_id,
+                "slot": slot.value,
+                "media_id": media_id,
+            }
+            for slot, media_id in request.inputs.items()
+        ],
+        takes,
+        [
+            step_for_take(
+                tenant_id, generation_id, take["id"], plan.card.id, plan.card.mode, request.deadline_at
+            )
+            for take in takes
+        ],
+        entry_row(
+            seal,
+            tenant_id=tenant_id,
+            kind="generation.requested",
+            subject_id=generation_id,
+            entry_id=generation["ledger_entry_id"],
+            body=_ledger_body(seal, request, plan, api_key_id, takes),
+        ),
+        {
+            "id": new_id(),
+            "tenant_id": tenant_id,
+            "generation_id": generation_id,
+            "seq": generation["event_seq"],
+            "type": "generation.queued",
+            "data": event_data(Generation(**generation), state="queued"),
+        },
+    )
+
+
+async def _record(
+    session: TenantSession, tenant_id: UUID, rows: _Rows, remembers: Sequence[dict[str, Any]]
+) -> None:
+    try:
+        written = await insert_together(
+            session,
+            (Generation, [rows.generation]),
+            (GenerationInput, rows.inputs),
+            (Take, rows.takes),
+            (Step, rows.steps),
+            (LedgerEntry, [rows.entry]),
+            (Event, [rows.event]),
+            (IdempotencyRecord, remembers),
+            then=f"select {ENDPOINTS_ASKED}, pg_notify(:channel, '')",
+            tenant_id=tenant_id,
+            type=rows.event["type"],
+            channel=STEPS_CHANNEL,
+        )
+    except IntegrityError as error:
+        if remembers and "idempotency_keys" in str(error.orig):
+            raise in_flight() from error
+        raise
+    await queue_deliveries(session, tenant_id, rows.event["id"], written.scalar_one())
+
+
+def _generation_row(
+    seal: Seal,
+    tenant_id: UUID,
+    api_key_id: UUID | None,
+    request: GenerationRequest,
+    plan: Plan,
+    now: datetime,
+) -> dict[str, Any]:
+    generation_id = new_id()
+    return {
         "id": generation_id,
         "tenant_id": tenant_id,
         "created_at": now,
@@ -99,59 +196,9 @@ async def _record(
         },
         "state": TakeState.QUEUED.value,
         "requested_by": api_key_id,
-        "event_seq": 0,
-        "ledger_entry_id": entry_id,
+        "event_seq": 1,  # its first event is written with it
+        "ledger_entry_id": new_id(),
     }
-    takes = [_take_row(tenant_id, generation_id, number, plan, now) for number in range(1, request.takes + 1)]
-    await session.execute(insert(Generation).values(generation))
-    if request.inputs:
-        await session.execute(
-            insert(GenerationInput),
-            [
-                {
-                    "id": new_id(),
-                    "tenant_id": tenant_id,
-                    "generation_id": generation_id,
-                    "slot": slot.value,
-                    "media_id": media_id,
-                }
-                for slot, media_id in request.inputs.items()
-            ],
-        )
-    await session.execute(insert(Take), takes)
-    await session.execute(
-        insert(Step),
-        [
-            step_for_take(
-                tenant_id, generation_id, take["id"], plan.card.id, plan.card.mode, request.deadline_at
-            )
-            for take in takes
-        ],
-    )
-    await record_entry(
-        session,
-        seal,
-        tenant_id=tenant_id,
-        kind="generation.requested",
-        subject_id=generation_id,
-        entry_id=entry_id,
-        body=_ledger_body(seal, request, plan, api_key_id, takes),
-    )
-    await record_event(
-        session,
-        tenant_id,
-        "generation.queued",
-        event_data(Generation(**generation), state="queued"),
-        generation_id=generation_id,
-    )
-    return GenerationView(
-        Generation(**{**generation, "event_seq": 1}),
-        [Take(**take) for take in takes],
-        dict(request.inputs),
-        request.prompt,
-        request.negative_prompt,
-        dict(request.metadata) if request.metadata is not None else None,
-    )
 
 
 def _sealed(seal: Seal, value: str | None, place: str) -> bytes | None:
