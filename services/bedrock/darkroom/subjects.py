@@ -135,18 +135,9 @@ def _sign(rng: np.random.Generator) -> Subject:
 
 
 def _moon(rng: np.random.Generator) -> Subject:
-    turn = float(rng.uniform(0, 2 * np.pi))
-    spots = [
-        # spread around the disc, so that they never run into one figure
-        ellipse(0.5 + away * float(np.cos(angle)), 0.5 + away * float(np.sin(angle)), size, size * 0.85)
-        for angle, away, size in zip(
-            turn + np.arange(5) * 2 * np.pi / 5,
-            rng.uniform(0.14, 0.34, 5).tolist(),
-            rng.uniform(0.02, 0.07, 5).tolist(),
-            strict=True,
-        )
-    ]
-    return Subject("moon", 1.0, (ellipse(0.5, 0.5, 0.48, 0.48), *spots), round=True, glows=True)
+    size = float(rng.uniform(0.3, 0.46))
+    across, down = (float(each) for each in rng.uniform(size + 0.02, 0.98 - size, 2))
+    return Subject("moon", 1.0, (ellipse(across, down, size, size),), round=True, glows=True)
 
 
 def _crate(rng: np.random.Generator) -> Subject:
