@@ -155,8 +155,13 @@ class Rig:
     async def restart(self, name: str) -> None:
         await asyncio.to_thread(self.stack.restart, name)
 
-    def worker_ids(self) -> dict[str, int]:
-        return {name: pid for name, pid in self.stack.pids().items() if name.startswith("worker")}
+    async def ended(self, name: str, seconds: float = 15) -> None:
+        """Wait until a process has ended by itself."""
+        async with asyncio.timeout(seconds):
+            left: set[str] = set()
+            while name not in left:
+                await asyncio.sleep(0.1)
+                left = {child.name for child in self.stack.ended()}
 
     # --- what the database says ---------------------------------------------------------------------------------------
 
