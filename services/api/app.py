@@ -1,11 +1,12 @@
 """The two applications of the gateway, `/v1` for studios and `/admin/v1` for the operator, each with its own
 OpenAPI document, behind one ASGI entry."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from circletake import __version__
@@ -13,6 +14,7 @@ from services.api import documents, problems
 from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
 from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS
+from services.api.schemas.media import VerifyBody
 from services.api.wiring import Gateway
 
 TENANT_TITLE = "Circletake"
@@ -38,7 +40,13 @@ def build(gateway: Gateway) -> ASGIApp:
         await gateway.close()
 
     tenant = _application(
-        gateway, TENANT_TITLE, TENANT_ABOUT, "/v1/openapi.json", [*TENANT, *OPEN], lifespan=lifespan
+        gateway,
+        TENANT_TITLE,
+        TENANT_ABOUT,
+        "/v1/openapi.json",
+        [*TENANT, *OPEN],
+        read_by_hand=[VerifyBody],
+        lifespan=lifespan,
     )
     for router in WEBHOOKS:
         tenant.webhooks.include_router(router)
@@ -60,6 +68,7 @@ def _application(
     about: str,
     openapi_url: str,
     routers: Iterable[APIRouter],
+    read_by_hand: Sequence[type[BaseModel]] = (),
     lifespan: Any = None,
 ) -> FastAPI:
     app = FastAPI(
@@ -78,5 +87,5 @@ def _application(
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    documents.describe(app)
+    documents.describe(app, read_by_hand=read_by_hand)
     return app

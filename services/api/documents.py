@@ -1,11 +1,13 @@
 """The OpenAPI document of one application: what FastAPI derives, and what it can't know."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from services.api import problems
 
@@ -20,13 +22,17 @@ def operation_id(route: APIRoute) -> str:
     return f"{tag}_{route.name}".replace("-", "_").replace(" ", "_")
 
 
-def describe(app: FastAPI) -> None:
-    """Let the application give a document with the Problem schema, and 405 answers that name every method."""
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
+def describe(app: FastAPI, *, read_by_hand: Sequence[type[BaseModel]] = ()) -> None:
+    """Let the application give its document, and 405 answers that name every method.
+
+    `read_by_hand`: bodies that a route parses itself, and that FastAPI therefore doesn't know.
+    """
+    by_hand: list[type[BaseModel]] = [problems.Problem, *read_by_hand]
+    app.openapi = lambda: _document(app, by_hand)  # type: ignore[method-assign]  # FastAPI's documented way to change it
     app.state.allowed = lambda path: allowed(app.openapi(), path)
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, by_hand: Sequence[type[BaseModel]]) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -37,7 +43,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
             license_info=app.license_info,
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update(_problem_schemas())
+        for model in by_hand:
+            schemas.update(_schemas(model))
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         for item in document["paths"].values():
@@ -63,8 +70,7 @@ def allowed(document: dict[str, Any], path: str) -> list[str]:
     return sorted(found)
 
 
-def _problem_schemas() -> dict[str, Any]:
-    """Put in once, in place of FastAPI's own validation error."""
-    schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+def _schemas(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = schema.pop("$defs", {})
-    return {"Problem": schema, **parts}
+    return {model.__name__: schema, **parts}

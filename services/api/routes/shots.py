@@ -175,7 +175,9 @@ def _reader(http: Request) -> tuple[str, Read]:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {content_type: {"schema": {"type": "string"}} for content_type in READERS},
+            "content": {
+                content_type: {"schema": {"type": "string", "format": "binary"}} for content_type in READERS
+            },
         }
     },
     description=(

@@ -34,7 +34,7 @@ _CONTENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": VerifyBody.model_json_schema()},
+            "application/json": {"schema": {"$ref": "#/components/schemas/VerifyBody"}},
             "image/*": _BINARY,
             "video/*": _BINARY,
         },
