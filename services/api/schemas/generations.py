@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
+from circletake.domain.controls import SEED_MAX, SEED_MIN
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.takes import GenerationState, TakeState
 from circletake.records.generations import Generation, Take
@@ -15,6 +16,10 @@ from circletake.usecases.request_generation import GenerationView
 from services.api.schemas.common import Body, ExternalRef, Moment, Reply, Text
 
 MAX_PROMPT = 10_000
+
+
+# told in the document; checked with everything else that is wrong, so that one answer lists it all
+Seed = Annotated[int, WithJsonSchema({"type": "integer", "minimum": SEED_MIN, "maximum": SEED_MAX})]
 
 
 class Inputs(Body):
@@ -42,10 +47,10 @@ class GenerationBody(Body):
     controls: dict[str, Any] = Field(
         default_factory=dict, max_length=32, description="By name; what each model honours: `GET /v1/models`"
     )
-    seed: int | None = Field(
+    seed: Seed | None = Field(
         default=None, description="Of the first take; the others follow. Random, and told, when left out"
     )
-    takes: int = Field(default=1, description=f"1 to {MAX_TAKES}")
+    takes: Annotated[int, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_TAKES})] = 1
     deadline: Moment | None = Field(
         default=None, description="A take that hasn't started by then expires and costs nothing"
     )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from circletake.domain.kinds import MediaRole, RightsBasis
-from circletake.domain.media import MAX_FRAME, MAX_PARTS_ASKED, UploadRequest
+from circletake.domain.media import MAX_FRAME, MAX_PARTS_ASKED, UPLOAD_TYPES, UploadRequest
 from circletake.records.media import MediaFile, Verification
 from circletake.usecases.grant_upload import UploadOffer
 from services.api.schemas.common import Body, ExternalRef, Reply, ShortText, Text
@@ -17,6 +17,8 @@ MediaState = Literal["uploading", "inspecting", "ready", "refused", "withdrawn"]
 Sha256 = Annotated[
     str, Field(pattern=r"^[0-9a-f]{64}$", description="Of the file's bytes, 64 lower-case hex digits")
 ]
+# told in the document only: what is wrong for which role is told by the rules, with what to do about it
+MEDIA_TYPES: list[Any] = sorted(frozenset[str]().union(*UPLOAD_TYPES.values()))
 Frame = Annotated[int, Field(ge=-MAX_FRAME, le=MAX_FRAME)]
 
 
@@ -28,8 +30,7 @@ class MediaBody(Body):
     role: MediaRole = Field(description="plate, matte, clean_plate or reference")
     name: Annotated[Text, Field(min_length=1, max_length=200, description="The file's own name")]
     media_type: Annotated[str, Field(min_length=1, max_length=100)] = Field(
-        description="image/png, image/jpeg, image/tiff, image/webp, video/mp4 or video/quicktime;"
-        " a matte is image/png, image/tiff or image/webp"
+        description="A matte is image/png, image/tiff or image/webp", json_schema_extra={"enum": MEDIA_TYPES}
     )
     size: Annotated[int, Field(ge=1, le=2**53, description="In bytes")]
     sha256: Sha256
