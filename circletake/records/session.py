@@ -7,7 +7,10 @@ from typing import Any, NewType
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 TenantSession = NewType("TenantSession", AsyncSession)
 
@@ -25,6 +28,19 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
         return status
 
 
+# Our transactions wait for nothing but the database: one that is idle for this long belongs to a process that was
+# frozen or cut off, and its locks would keep everybody else from the same rows.
+_IDLE_SECONDS = 10
+
+
+def _refuse_closed(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have the pool replace a connection that the server has closed, at no round trip: the driver knows already.
+    Otherwise a restart of the database would fail the next request on every pool."""
+    driver: Any = record.driver_connection
+    if driver is not None and driver.is_closed():
+        raise DisconnectionError
+
+
 class Database:
     """One role's connection pool.
 
@@ -39,8 +55,12 @@ class Database:
             max_overflow=4,
             pool_timeout=10,
             pool_pre_ping=False,
-            connect_args={"connection_class": _Connection},
+            connect_args={
+                "connection_class": _Connection,
+                "server_settings": {"idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s"},
+            },
         )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager

@@ -3,9 +3,6 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import event
 
 from circletake import __version__
 from circletake.adapters.aws import AwsClients, LongLivedCredentials, Timeouts
@@ -23,8 +20,6 @@ from circletake.kit.children import ChildPool
 from circletake.records.session import Database
 from circletake.settings import Settings, require
 from circletake.usecases.tools import Tools
-
-_IDLE_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -55,7 +50,6 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         require(settings.database.app_url, "CIRCLETAKE_DATABASE__APP_URL"),
         pool_size=max(settings.database.pool_size, min(slots, 20)),
     )
-    _free_locks_when_frozen(database)
     clients = AwsClients(threads=max(8, slots))
     # a paid call holds its thread for minutes: nothing else waits behind one
     model_clients = AwsClients(threads=max(4, slots), timeouts=Timeouts(read_seconds=300, attempts=1))
@@ -89,20 +83,6 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         public_url=settings.api.public_url,
     )
     return Workshop(tools, children, desk, sender, (clients, model_clients), folder)
-
-
-def _free_locks_when_frozen(database: Database) -> None:
-    """A worker that is stopped in the middle of a transaction must not hold its rows against everybody else.
-
-    Ours never wait for anything but the database, so one that is idle for this long is frozen or cut off.
-    """
-
-    @event.listens_for(database.engine.sync_engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"set idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
-        cursor.close()
-        connection.commit()
 
 
 def _signing(settings: Settings) -> SigningConfig:
