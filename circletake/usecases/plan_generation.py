@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import dialect_for
@@ -106,11 +106,16 @@ async def plan_generation(
     return Plan(card, production, shot, inputs, report, quote, seed)
 
 
+_PRODUCTION = select(Production).where(
+    Production.tenant_id == bindparam("of_tenant"), Production.id == bindparam("production")
+)
+
+
 async def _load(
     session: TenantSession, tenant_id: UUID, request: GenerationRequest
 ) -> tuple[Production | None, Shot | None, dict[UUID, MediaFile]]:
     production = await session.scalar(
-        select(Production).where(Production.tenant_id == tenant_id, Production.id == request.production_id)
+        _PRODUCTION, {"of_tenant": tenant_id, "production": request.production_id}
     )
     shot = None
     if request.shot_id is not None:

@@ -28,7 +28,8 @@ KeyHeader = Annotated[
 ]
 
 
-def read_key(idempotency_key: KeyHeader = None) -> str | None:
+# FastAPI sends a plain function to a thread, which costs more than all that these do
+async def read_key(idempotency_key: KeyHeader = None) -> str | None:
     """Read the key: a structured-field string in quotes, or bare."""
     if idempotency_key is None:
         return None
@@ -71,7 +72,7 @@ def json_hash(body: bytes) -> bytes:
 Claim = Annotated[IdempotencyClaim | None, Depends(idempotency_claim)]
 
 
-def wait_seconds(
+async def wait_seconds(
     prefer: Annotated[
         str | None,
         Header(
@@ -119,7 +120,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def if_match(
+async def if_match(
     if_match: Annotated[
         str | None, Header(description="The ETag that the resource had when it was read")
     ] = None,

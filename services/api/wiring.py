@@ -120,7 +120,7 @@ def _credentials(key_id: str | None, secret: SecretStr | None) -> LongLivedCrede
     return LongLivedCredentials(key_id, secret.get_secret_value())
 
 
-def gateway(request: Request) -> Gateway:
-    """The dependency that hands the gateway to a route."""
+async def gateway(request: Request) -> Gateway:
+    """The dependency that hands the gateway to a route; a coroutine, or FastAPI sends each call to a thread."""
     desk: Gateway = request.app.state.gateway
     return desk
