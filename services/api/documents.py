@@ -50,6 +50,7 @@ def _document(app: FastAPI, by_hand: Sequence[type[BaseModel]]) -> dict[str, Any
         for item in document["paths"].values():
             for method in _METHODS & item.keys():
                 _summarise(item[method])
+                _keep_to_3_1(item[method])
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -59,6 +60,14 @@ def _summarise(operation: dict[str, Any]) -> None:
     found = _FIRST_SENTENCE.match(operation.get("description", ""))
     if found:
         operation["summary"] = " ".join(found[0].split())
+
+
+def _keep_to_3_1(operation: dict[str, Any]) -> None:
+    """FastAPI describes the events of a stream with `itemSchema`, which OpenAPI has from 3.2 on."""
+    for answer in operation["responses"].values():
+        for content in answer.get("content", {}).values():
+            if content.pop("itemSchema", None) is not None:
+                content["schema"] = {"type": "string"}
 
 
 def allowed(document: dict[str, Any], path: str) -> list[str]:
