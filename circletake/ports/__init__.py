@@ -1,0 +1,69 @@
+"""What is outside the process, as Protocols. Adapters implement them; use cases take them as arguments."""
+
+from circletake.ports.content import Seal, SealBroken, Vault
+from circletake.ports.messages import (
+    Doorbell,
+    SigningSecret,
+    WebhookBlocked,
+    WebhookReply,
+    WebhookSender,
+    WebhookUnreachable,
+)
+from circletake.ports.models import AsyncStatus, InvokeAnswer, ModelCatalogue, ModelRunner
+from circletake.ports.pictures import (
+    CompositeReport,
+    LayBackFault,
+    ModelInput,
+    PictureDesk,
+    PictureRefused,
+    Probe,
+    SheetTake,
+)
+from circletake.ports.provenance import (
+    Ingredient,
+    ManifestSigner,
+    SignedFile,
+    SigningFault,
+    SignRequest,
+    VerifyStatus,
+    VerifyVerdict,
+)
+from circletake.ports.sessions import SessionCredentials, TenantSessions
+from circletake.ports.storage import ObjectStore, Part, StorageFault, StoredObject, TenantProvisioner
+
+__all__ = [
+    "AsyncStatus",
+    "CompositeReport",
+    "Doorbell",
+    "Ingredient",
+    "InvokeAnswer",
+    "LayBackFault",
+    "ManifestSigner",
+    "ModelCatalogue",
+    "ModelInput",
+    "ModelRunner",
+    "ObjectStore",
+    "Part",
+    "PictureDesk",
+    "PictureRefused",
+    "Probe",
+    "Seal",
+    "SealBroken",
+    "SessionCredentials",
+    "SheetTake",
+    "SignRequest",
+    "SignedFile",
+    "SigningFault",
+    "SigningSecret",
+    "StorageFault",
+    "StoredObject",
+    "TenantProvisioner",
+    "TenantSessions",
+    "Vault",
+    "VerifyStatus",
+    "VerifyVerdict",
+    "WebhookBlocked",
+    "WebhookReply",
+    "WebhookSender",
+    "WebhookUnreachable",
+]

@@ -1,0 +1,120 @@
+"""Pictures: judged, fitted, composited, drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What decoding a file showed. Sizes in pixels, duration in seconds."""
+
+    media_type: str
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    frames: int = 1
+    frames_per_second: float | None = None
+    duration_seconds: float | None = None
+    has_alpha: bool = False
+    icc_profile: bool = False
+    codec: str | None = None
+
+
+class PictureRefused(Exception):
+    """A file that isn't taken. `code` is stable: type_mismatch truncated too_large bomb svg polyglot
+    unsupported empty; the message says what to change."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type["PictureRefused"], tuple[str, str]]:
+        """Cross from a child process to its parent whole."""
+        return type(self), (self.code, str(self))
+
+
+class LayBackFault(Exception):
+    """A result that can't be laid onto its plate; then it isn't published. The message says what doesn't fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeReport:
+    """What laying the result back did. `changed_fraction` is of the whole frame, 0–1, on decoded pixels."""
+
+    width: int
+    height: int
+    bit_depth: int
+    changed_fraction: float
+    outside_matte_changed: int  # pixels; always 0
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetTake:
+    number: int
+    state: str
+    seed: int | None
+    cost_usd: str
+    label: str  # one more line: model or reason
+    path: Path | None  # None when there is no picture
+
+
+class PictureDesk(Protocol):
+    """Decodes, composites and draws in child processes, never in the worker's own."""
+
+    async def probe(self, path: Path, declared_type: str) -> Probe:
+        """Decode the file within bounds; raises PictureRefused."""
+        ...
+
+    async def for_model(
+        self,
+        path: Path,
+        *,
+        limits: Mapping[str, Any],
+        grayscale: bool = False,
+        size: tuple[int, int] | None = None,
+    ) -> "ModelInput":
+        """Re-encode a picture as 8-bit PNG or JPEG inside a model's limits (sides, pixels, ratio, bytes).
+
+        `grayscale` reads a matte and makes it black and white: white is what changes. `size` (width, height) sets
+        the size instead of the limits, so that a matte meets its plate. Raises PictureRefused when nothing fits.
+        """
+        ...
+
+    async def lay_back(
+        self,
+        *,
+        plate: Path,
+        matte: Path | None,
+        result: Path,
+        target: Path,
+        target_type: str,
+        extend: Mapping[str, int] | None = None,
+        grow_pixels: int = 0,
+    ) -> CompositeReport:
+        """Lay a model's result back at the plate's size and depth.
+
+        With a matte: outside it the decoded pixels equal the plate's. With `extend` (left right up down, in plate
+        pixels) the canvas grows and the plate's own area equals the plate. Raises LayBackFault.
+        """
+        ...
+
+    async def poster(self, path: Path, media_type: str, target: Path) -> None:
+        """Write a small JPEG of a picture, or of a video's middle frame."""
+        ...
+
+    async def contact_sheet(
+        self, *, title: str, subtitle: str, takes: Sequence[SheetTake], plate: Path | None, target: Path
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    data: bytes = field(repr=False)
+    media_type: str
+    width: int
+    height: int
+    scale: float  # model pixels per source pixel, 1.0 when unchanged
