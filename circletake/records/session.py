@@ -28,9 +28,10 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
         return status
 
 
-# Our transactions wait for nothing but the database: one that is idle for this long belongs to a process that was
-# frozen or cut off, and its locks would keep everybody else from the same rows.
-_IDLE_SECONDS = 10
+# Our transactions wait for nothing but the database: one that lasts this long belongs to a process that was frozen or
+# cut off, and its locks would keep everybody else from the same rows. (PostgreSQL 17 and later. A client that is lost
+# between two messages of one statement counts as active, so the timeout for idle transactions doesn't reach it.)
+_TRANSACTION_SECONDS = 20
 
 
 def _refuse_closed(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
@@ -57,7 +58,7 @@ class Database:
             pool_pre_ping=False,
             connect_args={
                 "connection_class": _Connection,
-                "server_settings": {"idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s"},
+                "server_settings": {"transaction_timeout": f"{_TRANSACTION_SECONDS}s"},
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
