@@ -187,12 +187,28 @@ class Rig:
 
     async def until(self, query: str, *values: Any, seconds: float = 30) -> None:
         """Wait until a query's one value is true; a database that is away is waited for too."""
-        async with asyncio.timeout(seconds):
-            while True:
-                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    if await self.value(query, *values):
-                        return
-                await asyncio.sleep(0.1)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                        if await self.value(query, *values):
+                            return
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"not within {seconds} s: {query}\n{await self._open_work()}") from None
+
+    async def _open_work(self) -> str:
+        steps = await self.rows(
+            "select s.kind, s.lane, s.state, s.attempt, s.crashes, s.ring_no, s.trouble, s.run_at - now() as due,"
+            " l.worker, l.lease_until - now() as lease from steps s left join step_leases l on l.step_id = s.id"
+            " where s.state not in ('done', 'dead')"
+        )
+        beats = await self.rows("select worker, lane, slots, now() - seen_at as age from worker_beats")
+        busy = await self.rows(
+            "select usename, state, wait_event, now() - xact_start as age, pg_blocking_pids(pid) as blocked_by, pid,"
+            " left(query, 80) as query from pg_stat_activity where datname = 'circletake' and state <> 'idle'"
+        )
+        return "\n".join(str(dict(row)) for row in [*steps, *beats, *busy])
 
     async def quiet(self, seconds: float = 30) -> None:
         """Wait until nothing is queued, under way or leased."""
