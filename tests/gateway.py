@@ -34,7 +34,9 @@ class Client:
         async with self.http.request(method, self.base + path, headers=headers, **kwargs) as answer:
             body = await answer.read()
             is_json = "json" in answer.headers.get("Content-Type", "") and body
-            return Reply(answer.status, answer.headers, body, await answer.json(content_type=None) if is_json else None)
+            return Reply(
+                answer.status, answer.headers, body, await answer.json(content_type=None) if is_json else None
+            )
 
     async def get(self, path: str, **kwargs: Any) -> Reply:
         return await self.call("GET", path, **kwargs)
@@ -66,9 +68,7 @@ class Studio(Client):
 async def http_session() -> AsyncIterator[aiohttp.ClientSession]:
     # shorter than the server's own: a test that holds the loop doesn't see a connection being closed
     connector = aiohttp.TCPConnector(keepalive_timeout=2)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=aiohttp.ClientTimeout(total=60)
-    ) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
         yield session
 
 
