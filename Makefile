@@ -59,8 +59,8 @@ migrate: .venv/.embedded ## Bring CIRCLETAKE_DATABASE__OWNER_URL to the newest s
 bench: .venv/.dev .venv-s3/.ready ## Measure
 	@$(PY) -m benchmarks $(ARGS)
 
-conform: .venv/.embedded ## Check an S3 server or a running stack against what isolation needs
-	@$(PY) -m services.embedded.conform $(ARGS)
+conform: .venv/.embedded .venv-s3/.ready ## Compare the offline servers with AWS: make conform AWS_PROFILE=name MAX_USD=5
+	@$(PY) -m conformance $(if $(AWS_PROFILE),--profile "$(AWS_PROFILE)") $(if $(MAX_USD),--max-usd "$(MAX_USD)") $(ARGS)
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $(if $(UPGRADE),--upgrade)
 lock: $(UV) ## Resolve the dependencies again: make lock, or make lock UPGRADE=1
