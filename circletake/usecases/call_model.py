@@ -26,7 +26,6 @@ from circletake.ports import StorageFault
 from circletake.records.generations import Invocation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.end_take import Ending
-from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.fit_inputs import fit_inputs
 from circletake.usecases.steps import ClaimedStep, add_step, end_step, hold_fence, put_off
 from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take, requeue_take
@@ -255,7 +254,6 @@ async def _record_picture(
         )
         await queue_finish(session, work, invocation_id)
         await end_step(session, work.step)
-        await wake_dispatcher(session)
 
 
 async def queue_finish(session: TenantSession, work: TakeWork, invocation_id: UUID) -> None:

@@ -22,7 +22,7 @@ from circletake.records.context import Shot
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.events import record_event, wake_dispatcher
+from circletake.usecases.events import record_event
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.publish_file import publish_file
 from circletake.usecases.request_generation import event_data
@@ -210,7 +210,6 @@ async def _record(tools: Tools, step: ClaimedStep, row: dict[str, Any]) -> bool:
             await session.flush()
             await tell_finished(session, generation, takes)
         await end_step(session, step)
-        await wake_dispatcher(session)
     return told
 
 
@@ -232,7 +231,6 @@ async def tell_without_sheet(tools: Tools, step: ClaimedStep, *, trouble: str) -
             if _to_be_told(generation, takes):
                 await tell_finished(session, generation, takes)
         await end_step(session, step, trouble=trouble)
-        await wake_dispatcher(session)
 
 
 async def tell_finished(session: TenantSession, generation: Generation, takes: Sequence[Take]) -> None:

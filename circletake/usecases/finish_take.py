@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert
 
 from circletake.domain.kinds import RULES, Billed, InputSlot, Kind, MediaRole, RightsBasis
 from circletake.domain.pictures import composite_type
@@ -34,9 +34,8 @@ from circletake.ports import (
 from circletake.records.generations import Invocation
 from circletake.records.media import MediaFile
 from circletake.usecases.end_take import Ending, end_take, one_take
-from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.publish_file import publish_file
-from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, put_off
+from circletake.usecases.steps import ClaimedStep, end_step, put_off
 from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take
 from circletake.usecases.tools import Tools
 
@@ -72,11 +71,11 @@ async def finish_take(tools: Tools, step: ClaimedStep) -> None:
     work = await begin_take(tools, step)
     if work is None:
         return
-    async with tools.database.tenant(step.tenant_id) as session:
-        invocation = (await session.scalars(select(Invocation).where(Invocation.id == step.subject_id))).one()
+    if work.answered is None:
+        raise LookupError("the invocation of this step isn't there")
     with tempfile.TemporaryDirectory(dir=tools.scratch) as folder:
         try:
-            made = await _make(tools, work, invocation, Path(folder))
+            made = await _make(tools, work, work.answered, Path(folder))
         except (LayBackFault, PictureRefused) as fault:
             await finish_with(
                 tools,
@@ -298,7 +297,6 @@ async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile,
     """T4. Returns whether the file was recorded: it isn't when the take was canceled meanwhile."""
     async with tools.database.tenant(work.step.tenant_id) as session:
         generation, takes = await lock_take(session, work.step)
-        await hold_fence(session, work.step)
         take = one_take(takes, work.take.id)
         canceled = take.cancel_requested or take.state in TERMINAL
         if take.state not in TERMINAL:
@@ -322,7 +320,6 @@ async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile,
                 )
             await end_take(session, work.tenant.seal, generation, takes, take, ending)
         await end_step(session, work.step)
-        await wake_dispatcher(session)
     return not canceled
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from circletake.ports import StoredObject
 from circletake.records.steps import Step
-from circletake.usecases.steps import ClaimedStep, FenceLost, hold_fence
+from circletake.usecases.steps import ClaimedStep, FenceLost
 from circletake.usecases.tools import TenantAtWork, Tools
 
 _PUTTING = "putting"
@@ -35,10 +35,20 @@ async def publish_file(
     """
     await take_away_unrecorded(tools, tenant, step.details)
     async with tools.database.tenant(step.tenant_id) as session:
-        await hold_fence(session, step)
-        await session.execute(
-            update(Step).where(Step.id == step.id).values(details={**step.details, _PUTTING: [key]})
+        noted = await session.scalar(
+            update(Step)
+            .where(
+                Step.tenant_id == step.tenant_id,
+                Step.id == step.id,
+                Step.fence == step.fence,
+                Step.state == "running",
+            )
+            .values(details={**step.details, _PUTTING: [key]})
+            .returning(Step.id)
+            .execution_options(synchronize_session=False)
         )
+        if noted is None:
+            raise FenceLost
     putting = asyncio.ensure_future(tools.store.put_file(tenant.storage, key, path, media_type))
     try:
         stored = await asyncio.shield(putting)

@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import BigInteger, bindparam, func, insert, select, text, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from circletake.kit.ids import new_id
 from circletake.records.generations import Generation, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step, StepLease, WorkerBeat
-from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.events import STEPS_CHANNEL, wake_dispatcher
 
 
 class FenceLost(Exception):
@@ -134,15 +134,27 @@ async def hold_fence(session: TenantSession, step: ClaimedStep) -> None:
         raise FenceLost
 
 
+# the step is locked before its lease, as everywhere
+_END = text(
+    """
+    with done as (
+        update steps set state = 'done', finished_at = now(), trouble = cast(:trouble as text)
+        where tenant_id = :tenant and id = :step and fence = :fence and state = 'running' returning id),
+    dropped as (
+        delete from step_leases where step_id in (select id from done) and fence = :fence)
+    select id, pg_notify(:channel, '') from done
+    """
+).bindparams(bindparam("fence", type_=BigInteger()))
+
+
 async def end_step(session: TenantSession, step: ClaimedStep, *, trouble: str | None = None) -> None:
-    """The step is done, in the transaction that writes what it did."""
-    await hold_fence(session, step)
-    await session.execute(
-        update(Step)
-        .where(Step.tenant_id == step.tenant_id, Step.id == step.id)
-        .values(state="done", finished_at=func.now(), trouble=trouble)
-    )
-    await _drop_lease(session, step)
+    """The step is done, in the transaction that writes what it did; its slot is free, so the dispatcher is woken.
+    Raises FenceLost; then nothing may be written."""
+    await session.flush()  # what it did is written before it is said to be done
+    values = {"tenant": step.tenant_id, "step": step.id, "fence": step.fence, "trouble": trouble}
+    ended = await session.execute(_END, {**values, "channel": STEPS_CHANNEL})
+    if ended.one_or_none() is None:
+        raise FenceLost
 
 
 async def put_off(

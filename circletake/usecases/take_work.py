@@ -4,19 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, bindparam, or_, select, text
 
 from circletake.domain.kinds import Billed, InputSlot
 from circletake.domain.pictures import ModelCard
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.ports import Seal
-from circletake.records.context import Shot
 from circletake.records.generations import Generation, GenerationInput, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.end_take import Ending, end_take, one_take, paid_so_far
-from circletake.usecases.events import wake_dispatcher
-from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, lock_generation, lock_takes
+from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, lock_generation, lock_takes
 from circletake.usecases.tools import TenantAtWork, Tools
 
 # kinds of steps that run when the model has already accepted the call
@@ -35,6 +33,7 @@ class TakeWork:
     shot_code: str | None
     inputs: Mapping[InputSlot, MediaFile]
     open_invocation: Invocation | None  # a call that began and whose end nobody recorded
+    answered: Invocation | None  # the call whose result a `finish` step is about
     prompt: str | None = field(repr=False)
     negative_prompt: str | None = field(repr=False)
 
@@ -44,36 +43,50 @@ class TakeWork:
         return f"staging/{self.generation.production_id}/{self.generation.id}"
 
 
+# the fence is held, and what else the step needs to know is read in the same round trip
+_HOLD = text(
+    """
+    select now() as now, (select code from shots where id = g.shot_id) as shot_code,
+           exists (select from generation_inputs i where i.generation_id = g.id) as has_inputs
+    from steps s join generations g on g.id = s.generation_id
+    where s.tenant_id = :tenant and s.id = :step and s.fence = :fence and s.state = 'running'
+    for update of s
+    """
+).bindparams(bindparam("fence", type_=BigInteger()))
+
+
 async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
     """Make the take `running`. None: it was canceled, overdue or over already, and the step is ended."""
     tenant = await tools.tenant(step.tenant_id)
     async with tools.database.tenant(step.tenant_id) as session:
         generation, takes = await lock_take(session, step)
         take = one_take(takes, step.take_id)
-        invocation = await session.scalar(
+        invocations = await session.scalars(
             select(Invocation)
-            .where(Invocation.take_id == take.id, Invocation.ended_at.is_(None))
+            .where(
+                Invocation.take_id == take.id,
+                or_(Invocation.ended_at.is_(None), Invocation.id == step.subject_id),
+            )
             .order_by(Invocation.id.desc())
         )
+        of_step = invocations.all()
+        invocation = next((each for each in of_step if each.ended_at is None), None)
         ending = _ending_instead(step, take, invocation)
         if take.state in TERMINAL or ending is not None:
             if ending is not None and take.state not in TERMINAL:
                 await end_take(session, tenant.seal, generation, takes, take, ending)
             await end_step(session, step)
-            await wake_dispatcher(session)
             return None
-        await hold_fence(session, step)
+        held = (
+            await session.execute(_HOLD, {"tenant": step.tenant_id, "step": step.id, "fence": step.fence})
+        ).one_or_none()
+        if held is None:
+            raise FenceLost
         if take.state != TakeState.RUNNING:
             take.state = TakeState.RUNNING.value
-            take.started_at = take.started_at or await session.scalar(select(func.now()))
+            take.started_at = take.started_at or held.now
             generation.state = TakeState.RUNNING.value
-        shot_code = await session.scalar(select(Shot.code).where(Shot.id == generation.shot_id))
-        rows = await session.execute(
-            select(GenerationInput.slot, MediaFile)
-            .join(MediaFile, MediaFile.id == GenerationInput.media_id)
-            .where(GenerationInput.generation_id == generation.id)
-        )
-        inputs = {InputSlot(slot): file for slot, file in rows}
+        inputs = await _inputs(session, generation.id) if held.has_inputs else {}
     card = tools.catalogue.get(generation.model_id)
     if card is None:
         raise LookupError("the model of this generation is no longer in the catalogue")
@@ -84,14 +97,24 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
         card=card,
         generation=generation,
         take=take,
-        shot_code=shot_code,
+        shot_code=held.shot_code,
         inputs=inputs,
         open_invocation=invocation,
+        answered=next((each for each in of_step if each.id == step.subject_id), None),
         prompt=open_text(seal, generation.prompt, f"generations.prompt:{generation.id}"),
         negative_prompt=open_text(
             seal, generation.negative_prompt, f"generations.negative_prompt:{generation.id}"
         ),
     )
+
+
+async def _inputs(session: TenantSession, generation_id: UUID) -> dict[InputSlot, MediaFile]:
+    rows = await session.execute(
+        select(GenerationInput.slot, MediaFile)
+        .join(MediaFile, MediaFile.id == GenerationInput.media_id)
+        .where(GenerationInput.generation_id == generation_id)
+    )
+    return {InputSlot(slot): file for slot, file in rows}
 
 
 def _ending_instead(step: ClaimedStep, take: Take, invocation: Invocation | None) -> Ending | None:
@@ -125,7 +148,6 @@ async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:
     """End the take and its step. A cancel that came meanwhile wins, and keeps what was billed."""
     async with tools.database.tenant(work.step.tenant_id) as session:
         generation, takes = await lock_take(session, work.step)
-        await hold_fence(session, work.step)
         take = one_take(takes, work.take.id)
         if take.state not in TERMINAL:
             if take.cancel_requested:
@@ -137,7 +159,6 @@ async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:
                 )
             await end_take(session, work.tenant.seal, generation, takes, take, ending)
         await end_step(session, work.step, trouble=ending.code)
-        await wake_dispatcher(session)
 
 
 async def requeue_take(session: TenantSession, step: ClaimedStep, take_id: UUID) -> None:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _MIB = 1024 * 1024
 _ONE_REQUEST_COPY_LIMIT = 5 * 1024 * _MIB  # bytes, CopyObject
+_AT_ONCE = 16 * _MIB  # read in one piece
 _GRANT_SECONDS = 15 * 60
 
 # 16 MiB parts: a server that holds a whole part in memory stays small. No threads beside the pool's own.
@@ -91,6 +92,13 @@ class S3ObjectStore:
         """Stream to `path`, which appears only when it is whole; return its size in bytes."""
 
         def ask(s3: "S3Client") -> int:
+            answer = s3.get_object(Bucket=tenant.bucket, Key=key)
+            with answer["Body"] as body:
+                if answer["ContentLength"] < _AT_ONCE:  # no manager, no threads, one request
+                    part = path.with_name(f"{path.name}.part")
+                    size = part.write_bytes(body.read())
+                    part.replace(path)
+                    return size
             s3.download_file(tenant.bucket, key, str(path), Config=_TRANSFER)
             return path.stat().st_size
 
