@@ -44,7 +44,7 @@ down: .venv/.embedded ## Stop a stack that another terminal started
 ##@ Work on it
 
 test: .venv/.dev .venv-s3/.ready ## Run the tests: make test, or make test T=tests/unit
-	@$(PY) -m pytest $(if $(T),-n 0 $(T),-n 2) $(ARGS)
+	@$(PY) -m pytest $(if $(T),-n 0 $(T),-n 2 --dist loadfile) $(ARGS)
 
 check: .venv/.dev ## Check style, import rules and types
 	@$(PY) -m ruff check .
