@@ -66,8 +66,7 @@ def _keep_to_3_1(operation: dict[str, Any]) -> None:
     """FastAPI describes the events of a stream with `itemSchema`, which OpenAPI has from 3.2 on."""
     for answer in operation["responses"].values():
         for content in answer.get("content", {}).values():
-            if content.pop("itemSchema", None) is not None:
-                content["schema"] = {"type": "string"}
+            content.pop("itemSchema", None)
 
 
 def allowed(document: dict[str, Any], path: str) -> list[str]:
