@@ -26,7 +26,8 @@ TEMPLATE = "circletake_template"
 @contextlib.contextmanager
 def infrastructure(home: Path) -> Iterator[Stack]:
     """Run everything but our own processes, without fsync, and remove it at the end."""
-    stack = Stack(home, Options(durable=False))
+    # thousands of generated calls come with one key: they are to be answered, not counted
+    stack = Stack(home, Options(durable=False, env={"CIRCLETAKE_API__REQUESTS_PER_MINUTE": "100000"}))
     try:
         stack.start(INFRASTRUCTURE, migrate=False)
         yield stack
