@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
@@ -13,6 +13,7 @@ from circletake import __version__
 from services.api import documents, problems
 from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
+from services.api.requests import refuse_unknown_parameters
 from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS
 from services.api.schemas.media import VerifyBody
 from services.api.wiring import Gateway
@@ -80,6 +81,7 @@ def _application(
         redoc_url=None,
         lifespan=lifespan,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        dependencies=[Depends(refuse_unknown_parameters)],
         generate_unique_id_function=documents.operation_id,
         telemetry={"logs": False},
     )

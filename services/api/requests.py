@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from circletake.domain.errors import Invalid, PreconditionFailed, PreconditionRequired
 from circletake.domain.pictures import Violation
@@ -16,6 +18,32 @@ from circletake.usecases.idempotency import Answer, IdempotencyClaim
 from services.api.live import LiveEvents, wait_changed
 
 MAX_WAIT_SECONDS = 30
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """A misspelt filter would list everything: nothing that was asked for is dropped silently."""
+    route = request.scope.get("route")
+    if not request.query_params or not isinstance(route, APIRoute):
+        return
+    known = _query_names(route.dependant)
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        there_are = f"there are: {', '.join(sorted(known))}" if known else "there are none"
+        raise Invalid(
+            [
+                Violation(
+                    f"query.{name}"[:100], "unknown_parameter", f"There is no such parameter; {there_are}."
+                )
+                for name in unknown[:20]
+            ]
+        )
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*(_query_names(each) for each in dependant.dependencies))
+
+
 _PREFER_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*([0-9]{1,6})\s*(?:,|;|$)")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 

@@ -141,3 +141,11 @@ async def test_a_body_that_is_too_large_is_refused(studio: Studio, chunked: bool
     )
     _problem(answer, 413)
     assert answer.json["code"] == "body_too_large"
+
+
+async def test_a_misspelt_filter_is_refused_and_not_ignored(studio: Studio) -> None:
+    """A parameter that isn't there would otherwise list everything."""
+    answer = await studio.get("/v1/generations?sate=failed")
+    assert _problem(answer) == [("query.sate", "unknown_parameter")]
+    assert "state" in answer.json["errors"][0]["message"]
+    assert (await studio.get("/v1/generations?state=failed&limit=5")).status == 200
