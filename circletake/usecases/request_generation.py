@@ -66,6 +66,7 @@ async def request_generation(
 class _Rows:
     """Everything that T1 writes, but for the answer it remembers."""
 
+    record: Generation
     generation: dict[str, Any]
     inputs: Sequence[dict[str, Any]]
     takes: Sequence[dict[str, Any]]
@@ -75,7 +76,7 @@ class _Rows:
 
     def view(self, request: GenerationRequest) -> GenerationView:
         return GenerationView(
-            Generation(**self.generation),
+            self.record,
             [Take(**take) for take in self.takes],
             dict(request.inputs),
             request.prompt,
@@ -93,9 +94,10 @@ def _rows(
     now: datetime,
 ) -> _Rows:
     generation = _generation_row(seal, tenant_id, api_key_id, request, plan, now)
-    generation_id = generation["id"]
+    generation_id, record = generation["id"], Generation(**generation)
     takes = [_take_row(tenant_id, generation_id, number, plan, now) for number in range(1, request.takes + 1)]
     return _Rows(
+        record,
         generation,
         [
             {
@@ -128,7 +130,7 @@ def _rows(
             "generation_id": generation_id,
             "seq": generation["event_seq"],
             "type": "generation.queued",
-            "data": event_data(Generation(**generation), state="queued"),
+            "data": event_data(record, state="queued"),
         },
     )
 

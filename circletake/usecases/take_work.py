@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import BigInteger, bindparam, or_, select, text
+from sqlalchemy.orm.attributes import set_committed_value
 
 from circletake.domain.kinds import Billed, InputSlot
 from circletake.domain.pictures import ModelCard
@@ -43,14 +44,22 @@ class TakeWork:
         return f"staging/{self.generation.production_id}/{self.generation.id}"
 
 
-# the fence is held, and what else the step needs to know is read in the same round trip
-_HOLD = text(
+# One round trip: the fence is held, the take runs, and what else the step needs to know is read.
+_BEGIN = text(
     """
-    select now() as now, (select code from shots where id = g.shot_id) as shot_code,
-           exists (select from generation_inputs i where i.generation_id = g.id) as has_inputs
-    from steps s join generations g on g.id = s.generation_id
-    where s.tenant_id = :tenant and s.id = :step and s.fence = :fence and s.state = 'running'
-    for update of s
+    with held as (
+        select s.take_id, g.id, g.shot_id from steps s join generations g on g.id = s.generation_id
+        where s.tenant_id = :tenant and s.id = :step and s.fence = :fence and s.state = 'running'
+        for update of s),
+    running as (
+        update takes t set state = 'running', started_at = coalesce(t.started_at, now())
+        from held where t.id = held.take_id and t.state <> 'running' returning held.id, t.started_at),
+    shown as (
+        update generations g set state = 'running' from running where g.id = running.id)
+    select (select started_at from running) as started_at,
+           (select code from shots where id = held.shot_id) as shot_code,
+           exists (select from generation_inputs i where i.generation_id = held.id) as has_inputs
+    from held
     """
 ).bindparams(bindparam("fence", type_=BigInteger()))
 
@@ -77,15 +86,14 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
                 await end_take(session, tenant.seal, generation, takes, take, ending)
             await end_step(session, step)
             return None
-        held = (
-            await session.execute(_HOLD, {"tenant": step.tenant_id, "step": step.id, "fence": step.fence})
-        ).one_or_none()
+        fence = {"tenant": step.tenant_id, "step": step.id, "fence": step.fence}
+        held = (await session.execute(_BEGIN, fence)).one_or_none()
         if held is None:
             raise FenceLost
-        if take.state != TakeState.RUNNING:
-            take.state = TakeState.RUNNING.value
-            take.started_at = take.started_at or held.now
-            generation.state = TakeState.RUNNING.value
+        if held.started_at is not None:
+            set_committed_value(take, "state", TakeState.RUNNING.value)
+            set_committed_value(take, "started_at", held.started_at)
+            set_committed_value(generation, "state", TakeState.RUNNING.value)
         inputs = await _inputs(session, generation.id) if held.has_inputs else {}
     card = tools.catalogue.get(generation.model_id)
     if card is None:
