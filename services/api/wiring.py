@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fastapi import Request
 from pydantic import SecretStr
@@ -17,12 +16,10 @@ from circletake.kit.paging import Cursors
 from circletake.ports import ModelCatalogue, ObjectStore, TenantProvisioner, Vault
 from circletake.records.session import Database
 from circletake.settings import Settings, require
+from services.api.keys import KeyRing
 from services.api.limits import RequestLimits
 from services.api.live import LiveEvents
 from services.api.readiness import Readiness
-
-if TYPE_CHECKING:
-    from services.api.auth import KeyRing
 
 
 @dataclass(slots=True)
@@ -37,7 +34,7 @@ class Gateway:
     store: ObjectStore
     provisioner: TenantProvisioner
     cursors: Cursors
-    keys: "KeyRing"
+    keys: KeyRing
     limits: RequestLimits
     live: LiveEvents
     admin_key: str | None
@@ -53,8 +50,6 @@ class Gateway:
 
 def build_gateway(settings: Settings) -> Gateway:
     """Build everything from the settings. Connects to nothing yet."""
-    from services.api.auth import KeyRing
-
     app_url = require(settings.database.app_url, "CIRCLETAKE_DATABASE__APP_URL")
     operator_url = require(settings.database.operator_url, "CIRCLETAKE_DATABASE__OPERATOR_URL")
     database = Database(app_url, pool_size=settings.database.pool_size)

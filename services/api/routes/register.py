@@ -10,7 +10,8 @@ from fastapi.responses import StreamingResponse
 from circletake.domain.register import RegisterLine, csv_header, csv_lines, json_lines
 from circletake.usecases.find_context import get_production
 from circletake.usecases.read_register import read_register
-from services.api.auth import Principal, Reader
+from services.api.auth import Reader
+from services.api.keys import Principal
 from services.api.problems import ALWAYS
 from services.api.wiring import Gateway, gateway
 

@@ -18,7 +18,8 @@ from circletake.records.media import Verification
 from circletake.usecases.find_media import get_verification
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.request_verification import OwnFile, PostedFile, request_verification
-from services.api.auth import Principal, Reader, seal_of
+from services.api.auth import Reader, seal_of
+from services.api.keys import Principal
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Wait, claim_of, json_hash, read_key, reply, until
 from services.api.schemas.media import VerificationReply, VerifyBody
