@@ -1,8 +1,6 @@
 """The worker's composition root: adapters for the tools, a runner and a bell per lane."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from circletake import __version__
 from circletake.adapters.aws import AwsClients, LongLivedCredentials, Timeouts
@@ -20,6 +18,7 @@ from circletake.kit.children import ChildPool
 from circletake.records.session import Database
 from circletake.settings import Settings, require
 from circletake.usecases.tools import Tools
+from services.worker.scratch import Scratch
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class Workshop:
     desk: VisionPictureDesk
     sender: AiohttpWebhookSender
     clients: tuple[AwsClients, AwsClients]
-    folder: "tempfile.TemporaryDirectory[str]"
+    scratch: Scratch
 
     async def close(self) -> None:
         await self.sender.close()
@@ -40,7 +39,7 @@ class Workshop:
         for clients in self.clients:
             clients.close()
         await self.tools.database.close()
-        self.folder.cleanup()
+        self.scratch.close()
 
 
 def build_workshop(settings: Settings, *, slots: int) -> Workshop:
@@ -64,7 +63,7 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
     sender = AiohttpWebhookSender(
         allow_loopback=settings.webhooks.allow_loopback, allowed_ports=settings.webhooks.allowed_ports
     )
-    folder = tempfile.TemporaryDirectory(prefix="circletake-", dir=settings.worker.scratch_dir)
+    scratch = Scratch(settings.worker.scratch_dir)
     tools = Tools(
         database=database,
         catalogue=load_catalogue(settings.catalogue.override_path, offline=settings.catalogue.offline),
@@ -76,13 +75,13 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         desk=desk,
         signer=C2paManifestSigner(_signing(settings), children),
         sender=sender,
-        scratch=Path(folder.name),
+        scratch=scratch.path,
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,
         poll_seconds=settings.worker.poll_seconds,
         public_url=settings.api.public_url,
     )
-    return Workshop(tools, children, desk, sender, (clients, model_clients), folder)
+    return Workshop(tools, children, desk, sender, (clients, model_clients), scratch)
 
 
 def _signing(settings: Settings) -> SigningConfig:

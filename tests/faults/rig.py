@@ -45,9 +45,10 @@ def running_stack(
     home: Path, *, workers: int = 1, env: Mapping[str, str] | None = None, async_seconds: float = 0.0
 ) -> Iterator[Stack]:
     """Start everything on an empty home, and remove it at the end."""
+    home.with_name("scratch").mkdir()
     options = Options(
         workers=workers,
-        env={**QUICK, **(env or {})},
+        env={**QUICK, "CIRCLETAKE_WORKER__SCRATCH_DIR": str(home.with_name("scratch")), **(env or {})},
         bedrock_instant=True,
         bedrock_async_seconds=async_seconds,
         durable=False,
@@ -58,6 +59,11 @@ def running_stack(
         yield stack
     finally:
         stack.discard()
+
+
+def scratch_of(stack: Stack) -> Path:
+    """Where the workers of a stack keep the pictures at work."""
+    return stack.home.path.with_name("scratch")
 
 
 @dataclass(slots=True)

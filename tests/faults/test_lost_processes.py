@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.faults.rig import Rig
+from tests.faults.rig import Rig, scratch_of
 from tests.receiver import listening
 
 OPEN_CALL = (
@@ -144,6 +144,29 @@ async def test_poison_is_isolated_and_its_neighbours_are_not_condemned(rig: Rig)
     [dead] = await rig.mine("steps", "state = 'dead'")
     assert (dead["crashes"], dead["crashes_alone"], dead["lane"]) == (4, 2, "isolation")
     await rig.check_books()
+
+
+async def test_a_killed_workers_pictures_are_not_left_lying(rig: Rig) -> None:
+    """The next worker on the machine removes what was in its folder, and nothing of the living."""
+    before = await three_folders(rig, other_than=set())
+    generation = await rig.generate(takes=6)
+    name = await holder(rig, generation, "finish")
+    await rig.kill(name)
+    await rig.restart(name)
+    after = await three_folders(rig, other_than=before)
+    assert len(before & after) == 2
+    await rig.finished(generation)
+    await rig.check_books()
+
+
+async def three_folders(rig: Rig, *, other_than: set[str]) -> set[str]:
+    """Wait until there is one folder for each of the three workers; return their names."""
+    names: set[str] = set()
+    async with asyncio.timeout(30):
+        while len(names) != 3 or names == other_than:
+            await asyncio.sleep(0.1)
+            names = {folder.name for folder in scratch_of(rig.stack).iterdir()}
+    return names
 
 
 async def test_a_database_restart_loses_nothing(rig: Rig) -> None:
