@@ -2,7 +2,8 @@
 
 A batch is requests of `TAKES` takes each, from the first POST until the last contact sheet is drawn. Counted is the
 processor time of gateway, dispatcher and workers with everything they started; not the model server, the databases,
-the object store or the timestamp authority. Beside it, in turn, a bare process signs and puts as many pictures.
+the object store or the timestamp authority. Beside it, in turn, a bare process signs and puts as many pictures and
+contact sheets.
 """
 
 import asyncio
@@ -28,8 +29,10 @@ from circletake.adapters.c2pa.manifests import CREATED_ASSERTION_LABELS, plan
 from circletake.adapters.c2pa.trust import OWN_SIGNERS, OWN_TIMESTAMPS, TrustAnchor, library_settings
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
+from circletake.adapters.vision.bounds import Bounds
+from circletake.adapters.vision.sheet import write_sheet
 from circletake.domain.tenants import TenantStorage
-from circletake.ports import SignRequest
+from circletake.ports import Ingredient, SheetTake, SignRequest
 
 AIM = 2.0
 TAKES = 4  # in one request
@@ -46,11 +49,11 @@ _RESULT = "select result_key from invocations where result_key is not null order
 async def measure(studio: Studio) -> list[Measure]:
     await _batch(studio)
     async with _bare(studio) as bare:
-        await _bare_batch(bare, 20)
+        await _bare_batch(bare, 5)
         rounds = []
         for _ in range(ROUNDS):
             ours, speed, shares = await _batch(studio)
-            theirs = await _bare_batch(bare, TAKES * REQUESTS)
+            theirs = await _bare_batch(bare, REQUESTS)
             rounds.append((ours, theirs, speed, shares))
     ratios = [ours / theirs for ours, theirs, _, _ in rounds]
     speeds = [speed for _, _, speed, _ in rounds]
@@ -100,13 +103,13 @@ async def _bare(studio: Studio) -> AsyncIterator[Process]:
             await child.wait()
 
 
-async def _bare_batch(child: Process, count: int) -> float:
-    """Return processor seconds per picture."""
-    await _write(child, str(count))
+async def _bare_batch(child: Process, requests: int) -> float:
+    """Return processor seconds per take."""
+    await _write(child, str(requests))
     if child.stdout is None:
         raise RuntimeError("the bare process has no output")
     spent: dict[str, Any] = json.loads(await child.stdout.readline())
-    return float(spent["cpu_seconds"] / count)
+    return float(spent["cpu_seconds"] / (requests * TAKES))
 
 
 async def _write(child: Process, line: str) -> None:
@@ -134,6 +137,12 @@ async def _setting(studio: Studio, folder: Path) -> Setting:
     await store.get_file(storage, await studio.rows.fetchval(_RESULT), picture)
     session = await sessions.credentials(storage)
     clients.close()
+    sheet, sheet_plan = (
+        folder / "sheet.jpg",
+        plan(_sheet_request(picture), version=__version__, signed_ingredients=range(TAKES)),
+    )
+    on_sheet = [SheetTake(number, "succeeded", number, "0.08", "", picture) for number in range(1, TAKES + 1)]
+    write_sheet("Concept  concept art", "stability.sd3-5-large-v1:0", on_sheet, None, sheet, Bounds())
     anchors = (
         TrustAnchor("manifest", OWN_SIGNERS, stack.pki.roots.read_text()),
         TrustAnchor("tsa", OWN_TIMESTAMPS, stack.pki.tsa_roots.read_text()),
@@ -141,6 +150,9 @@ async def _setting(studio: Studio, folder: Path) -> Setting:
     return Setting(
         picture=str(picture),
         manifest=dict(plan(_sign_request(picture), version=__version__).definition),
+        sheet=str(sheet),
+        sheet_manifest=dict(sheet_plan.definition),
+        ingredients=[dict(one) for one in sheet_plan.ingredients],
         library=library_settings(anchors, CREATED_ASSERTION_LABELS),
         chain=str(stack.pki.chain),
         key=str(stack.pki.key),
@@ -152,6 +164,24 @@ async def _setting(studio: Studio, folder: Path) -> Setting:
         access_key_id=session.access_key_id,
         secret_access_key=session.secret_access_key,
         session_token=session.session_token,
+    )
+
+
+def _sheet_request(picture: Path) -> SignRequest:
+    take = Ingredient(picture, "image/jpeg", "take 1", "0" * 64, "componentOf", "algorithmicMedia")
+    an_id = str(UUID(int=0))
+    return SignRequest(
+        source=picture,
+        target=picture,
+        media_type="image/jpeg",
+        title="contact sheet",
+        digital_source_type="compositeSynthetic",
+        ai_system="",
+        ai_system_version="",
+        model_type="",
+        rights="",
+        ingredients=[take] * TAKES,
+        generation={"production": an_id, "generation": an_id, "contact_sheet": True, "ledger_entry": an_id},
     )
 
 
