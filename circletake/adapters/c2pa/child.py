@@ -44,6 +44,7 @@ class _Material:
 @dataclass(frozen=True, slots=True)
 class _Tools:
     context: Context
+    looking: Context  # reads a manifest without verifying it
     signer: Signer | None
     kms: KmsSigner | None
 
@@ -74,7 +75,7 @@ def _sign(config: SigningConfig, request: SignRequest, workplace: Path) -> Signe
         raise CannotSign(f"{request.media_type} is not a format that carries a manifest here")
     tools = _tools(config, _material(config))
     signed_ingredients = {
-        index for index, one in enumerate(request.ingredients) if _carries_manifest(one, tools.context)
+        index for index, one in enumerate(request.ingredients) if _carries_manifest(one, tools.looking)
     }
     planned = plan(request, version=config.version, signed_ingredients=signed_ingredients)
     check_manifest(planned.definition, planned.ingredients)
@@ -98,19 +99,17 @@ def _sign(config: SigningConfig, request: SignRequest, workplace: Path) -> Signe
     )
 
 
-def _carries_manifest(ingredient: Ingredient, context: Context) -> bool:
-    """Check that an ingredient is the file it is said to be, and look for a manifest in it."""
+def _carries_manifest(ingredient: Ingredient, looking: Context) -> bool:
+    """Check that an ingredient is the file it is said to be, and look for a manifest in it.
+
+    What the manifest proves is judged once, in the signed file that is read back: the library records there what is
+    wrong with an ingredient, and `_require_trusted` refuses it.
+    """
     if _sha256(ingredient.path) != ingredient.sha256:
         raise CannotSign(
             f"ingredient {ingredient.title!r} is not the file with the SHA-256 it was given with"
         )
-    reading = read(ingredient.path, ingredient.media_type, context)
-    if reading.verdict.status == "tampered":
-        raise CannotSign(
-            f"ingredient {ingredient.title!r} was changed after it was signed: "
-            + ", ".join(reading.verdict.reasons)
-        )
-    return reading.report is not None
+    return read(ingredient.path, ingredient.media_type, looking).report is not None
 
 
 def _embed_manifest(
@@ -153,6 +152,10 @@ def _signing_failed(error: C2paError) -> CannotSign:
 
 def _require_trusted(reading: Reading, config: SigningConfig) -> None:
     verdict = reading.verdict
+    changed = [one for one in verdict.ingredient_problems if one["tampered"]]
+    if changed:
+        named = "; ".join(f"{one['ingredient']!r}: {', '.join(one['codes'])}" for one in changed)
+        raise CannotSign(f"an ingredient was changed after it was signed: {named}")
     if verdict.status != "trusted":
         raise CannotSign(f"the signed file does not verify: {verdict.status}: {', '.join(verdict.reasons)}")
     if reading.trust_list != OWN_SIGNERS:
@@ -184,13 +187,18 @@ def _context(anchors: tuple[TrustAnchor, ...]) -> Context:
     return Context.from_dict(library_settings(anchors, CREATED_ASSERTION_LABELS))
 
 
+def _looking() -> Context:
+    settings = library_settings((), ())
+    return Context.from_dict({**settings, "verify": {**settings["verify"], "verify_after_reading": False}})
+
+
 @lru_cache(maxsize=2)
 def _tools(config: SigningConfig, material: _Material) -> _Tools:
-    context = _context(material.anchors)
+    context, looking = _context(material.anchors), _looking()
     if config.kms is not None:
         client = kms_client(config.kms.region, config.kms.endpoint_url, config.kms.credentials)
         kms = KmsSigner(client, config.kms.key_id, material.chain, config.tsa_url)
-        return _Tools(context, None, kms)
+        return _Tools(context, looking, None, kms)
     if material.key is None:
         raise CannotSign("this process has no signing key")
     info = C2paSignerInfo(
@@ -200,7 +208,7 @@ def _tools(config: SigningConfig, material: _Material) -> _Tools:
         config.tsa_url.encode() if config.tsa_url else None,
     )
     try:
-        return _Tools(context, Signer.from_info(info), None)
+        return _Tools(context, looking, Signer.from_info(info), None)
     except C2paError as error:
         raise CannotSign(f"the signing certificate or key is not usable: {error}") from error
 
