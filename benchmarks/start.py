@@ -11,8 +11,8 @@ from benchmarks.report import Measure, percentile
 from benchmarks.studio import Studio
 
 AIM_P50_MS, AIM_P99_MS = 20.0, 80.0
-SAMPLES = 120
-WARM = 10
+SAMPLES = 100
+WARM = 6
 REST_SECONDS = 0.05
 
 _COMMITS = """

@@ -37,7 +37,7 @@ from circletake.ports import Ingredient, SheetTake, SignRequest
 AIM = 2.0
 TAKES = 4  # in one request
 REQUESTS = 10  # in one batch
-ROUNDS = 5
+ROUNDS = 4
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 _STORAGE = (
