@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Uuid, bindparam, text
+from sqlalchemy import BigInteger, Row, and_, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from circletake.domain.errors import Conflict, Invalid
@@ -43,13 +43,31 @@ def _place(route: str, key: str) -> str:
 
 # The lock may be given after the statement's snapshot was taken, and so after another request with the key committed
 # unseen: then the row can't be inserted, see `in_flight`.
-_LOOK = text(
-    """
-    select pg_try_advisory_xact_lock(:lock) as locked, known.body_hash, known.status, known.location, known.answer
-    from (select) as always left join idempotency_keys known
-        on known.tenant_id = :tenant_id and known.route = :route and known.key = :key
-    """
-).bindparams(bindparam("lock", type_=BigInteger()), bindparam("tenant_id", type_=Uuid()))
+LOOK = (
+    select(
+        func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger())).label("locked"),
+        IdempotencyRecord.body_hash,
+        IdempotencyRecord.status,
+        IdempotencyRecord.location,
+        IdempotencyRecord.answer,
+    )
+    .select_from(select(literal(1)).subquery("always"))
+    .outerjoin(
+        IdempotencyRecord,
+        and_(
+            IdempotencyRecord.tenant_id == bindparam("of_tenant"),
+            IdempotencyRecord.route == bindparam("route"),
+            IdempotencyRecord.key == bindparam("key"),
+        ),
+    )
+)
+
+
+def look_values(tenant_id: UUID, claim: IdempotencyClaim) -> dict[str, Any]:
+    """Return the parameters of LOOK."""
+    digest = hashlib.sha256(f"{tenant_id}:{claim.route}:{claim.key}".encode()).digest()
+    lock = int.from_bytes(digest[:8], "big", signed=True)
+    return {"lock": lock, "of_tenant": tenant_id, "route": claim.route, "key": claim.key}
 
 
 def in_flight() -> Conflict:
@@ -65,13 +83,12 @@ async def replay(
     """Return the remembered answer, or None and hold the key until this transaction ends."""
     if claim is None:
         return None
-    digest = hashlib.sha256(f"{tenant_id}:{claim.route}:{claim.key}".encode()).digest()
-    lock = int.from_bytes(digest[:8], "big", signed=True)
-    stored = (
-        await session.execute(
-            _LOOK, {"lock": lock, "tenant_id": tenant_id, "route": claim.route, "key": claim.key}
-        )
-    ).one()
+    found = (await session.execute(LOOK, look_values(tenant_id, claim))).one()
+    return replayed(seal, claim, found)
+
+
+def replayed(seal: Seal, claim: IdempotencyClaim, stored: Row[Any]) -> Answer | None:
+    """Return the answer that LOOK found. Raises Conflict while the key is in use, Invalid for another body."""
     if not stored.locked:
         raise in_flight()
     if stored.status is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import dialect_for
@@ -67,12 +67,19 @@ async def plan_generation(
     request: GenerationRequest,
     *,
     now: datetime,
+    production: Production | None = None,
 ) -> Plan:
     """Check a request against the production, its files, the kind, the model and its dialect.
 
-    Raises Invalid with every violation that was found, not only the first.
+    `production` saves a look when the caller has it already. Raises Invalid with every violation that was found, not only the first.
     """
-    production, shot, media = await _load(session, tenant_id, request)
+    if production is None:
+        production = await session.scalar(
+            select(Production).where(
+                Production.tenant_id == tenant_id, Production.id == request.production_id
+            )
+        )
+    shot, media = await _load(session, tenant_id, request)
     found = [*_context_violations(request, production, shot)]
     found += _text_violations(request, now)
     card, model_violations = _choose(catalogue, request, now)
@@ -106,17 +113,9 @@ async def plan_generation(
     return Plan(card, production, shot, inputs, report, quote, seed)
 
 
-_PRODUCTION = select(Production).where(
-    Production.tenant_id == bindparam("of_tenant"), Production.id == bindparam("production")
-)
-
-
 async def _load(
     session: TenantSession, tenant_id: UUID, request: GenerationRequest
-) -> tuple[Production | None, Shot | None, dict[UUID, MediaFile]]:
-    production = await session.scalar(
-        _PRODUCTION, {"of_tenant": tenant_id, "production": request.production_id}
-    )
+) -> tuple[Shot | None, dict[UUID, MediaFile]]:
     shot = None
     if request.shot_id is not None:
         shot = await session.scalar(
@@ -140,7 +139,7 @@ async def _load(
             .with_for_update(read=True)
         )
         media = {file.id: file for file in rows}
-    return production, shot, media
+    return shot, media
 
 
 def _context_violations(

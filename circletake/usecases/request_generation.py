@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import and_, bindparam
 from sqlalchemy.exc import IntegrityError
 
 from circletake.domain.controls import take_seed
@@ -14,13 +15,22 @@ from circletake.domain.kinds import InputSlot
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
+from circletake.records.context import Production
 from circletake.records.events import Event, IdempotencyRecord, LedgerEntry
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.records.together import insert_together
 from circletake.usecases.events import ENDPOINTS_ASKED, STEPS_CHANNEL, queue_deliveries
-from circletake.usecases.idempotency import Answer, IdempotencyClaim, answer_row, in_flight, replay
+from circletake.usecases.idempotency import (
+    LOOK,
+    Answer,
+    IdempotencyClaim,
+    answer_row,
+    in_flight,
+    look_values,
+    replayed,
+)
 from circletake.usecases.ledger import entry_row
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_generation
 
@@ -37,6 +47,12 @@ class GenerationView:
     metadata: dict[str, Any] | None
 
 
+_LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
+    Production,
+    and_(Production.tenant_id == bindparam("of_tenant"), Production.id == bindparam("production")),
+)
+
+
 async def request_generation(
     database: Database,
     catalogue: ModelCatalogue,
@@ -51,10 +67,15 @@ async def request_generation(
 ) -> Answer:
     """Accept a request: T1. Raises Refused when it is not accepted; then nothing has been written."""
     async with database.tenant(tenant_id) as session:
-        remembered = await replay(session, seal, tenant_id, claim)
-        if remembered is not None:
-            return remembered
-        plan = await plan_generation(session, catalogue, tenant_id, request, now=now)
+        production = None
+        if claim is not None:
+            values = {**look_values(tenant_id, claim), "production": request.production_id}
+            found = (await session.execute(_LOOK, values)).one()
+            remembered = replayed(seal, claim, found)
+            if remembered is not None:
+                return remembered
+            production = found.Production
+        plan = await plan_generation(session, catalogue, tenant_id, request, now=now, production=production)
         rows = _rows(seal, tenant_id, api_key_id, request, plan, now)
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
