@@ -69,7 +69,7 @@ def too_large(most: int) -> JSONResponse:
         413,
         "body_too_large",
         "The body is too large",
-        f"Send at most {most} bytes here; files are uploaded with POST /v1/media.",
+        f"Send at most {most} bytes here: split the file, or upload pictures with POST /v1/media.",
     )
 
 

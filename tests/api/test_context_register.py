@@ -115,7 +115,7 @@ class Records:
     async def generation(self, at: datetime, shot: UUID | None = None) -> UUID:
         return await self.insert(
             "generations", created_at=at, production_id=self.production, shot_id=shot, kind="set_extension",
-            model_id="model", controls="{}", controls_report="[]", strict=False, state="succeeded",
+            model_id="model", controls="{}", controls_report="[]", context_refs="{}", strict=False, state="succeeded",
             requested_by=self.key, event_seq=0, ledger_entry_id=new_id(),
         )  # fmt: skip
 
