@@ -172,7 +172,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     details = {
         404: "There is no such path, or what it names isn't yours.",
         405: "This path doesn't take this method.",
-        413: "The body is too large: upload files with POST /v1/media.",
+        413: "The body is too large: split the file, or upload pictures with POST /v1/media.",
     }
     return problem(
         error.status_code,
