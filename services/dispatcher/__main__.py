@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 
+import uvloop
 from prometheus_client import start_http_server
 
 from circletake.adapters.arq.doorbell import ArqDoorbell
@@ -46,7 +47,7 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     settings = Settings()
     logs.configure(service="dispatcher", style=settings.log.format, level=settings.log.level)
-    asyncio.run(serve(settings))
+    uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 
+import uvloop
 from prometheus_client import start_http_server
 
 from circletake.adapters.arq.worker import BellWorker
@@ -134,7 +135,7 @@ def main() -> None:
     given = arguments()
     settings = Settings()
     logs.configure(service=given.name, style=settings.log.format, level=settings.log.level)
-    asyncio.run(serve(settings, given.lanes.split(","), given.name))
+    uvloop.run(serve(settings, given.lanes.split(","), given.name))
     sys.stdout.flush()
     sys.stderr.flush()
     # everything is closed; a paid call that was given up holds its thread for minutes, and an ordinary exit joins it
