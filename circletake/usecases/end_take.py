@@ -5,12 +5,12 @@ The caller holds the locks of the generation and its takes, and wakes the dispat
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 
+from circletake.domain.costs import cost_of_take
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState, generation_state, may_become
 from circletake.kit import clock
@@ -62,7 +62,7 @@ async def end_take(
         billed = max(billed, await paid_so_far(session, take.id), key=_CERTAINTY.index)
     take.state = ending.state.value
     take.billed = billed.value
-    take.cost_usd = take.estimate_usd if billed is Billed.TRUE else Decimal(0)
+    take.cost_usd = cost_of_take(take.estimate_usd, billed).charged
     take.failure_code = ending.code
     take.failure_detail = ending.detail
     take.finished_at = clock.now()

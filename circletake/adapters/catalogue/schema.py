@@ -10,8 +10,6 @@ from circletake.dialects.registry import DIALECTS
 from circletake.domain.controls import CONTROLS
 from circletake.domain.kinds import InputSlot, Kind
 
-ENDED_DIALECT = "ended"
-
 
 def _as_written(value: Any) -> Any:
     """Refuse a float: by the time we see it, it is no longer the number that was written."""

@@ -219,16 +219,6 @@ def with_chunks(encoded: bytes, carried: list[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def profile_of(path: Path) -> bytes | None:
-    """Return a PNG's ICC profile, unpacked."""
-    data = path.read_bytes()
-    for chunk in chunks(data):
-        if chunk.name == b"iCCP":
-            body = data[chunk.start : chunk.start + chunk.length]
-            return _unpack(body.partition(b"\x00")[2][1:], Bounds())
-    return None
-
-
 def profile_chunk(profile: bytes) -> bytes:
     """Pack an ICC profile as an iCCP chunk."""
     return make_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(profile))
