@@ -1,6 +1,7 @@
 """What is outside the process, as Protocols. Adapters implement them; use cases take them as arguments."""
 
 from circletake.ports.content import Seal, SealBroken, Vault
+from circletake.ports.evaluators import CastMember, Evaluator, EvaluatorDown, Figure, FrameSeen, Match
 from circletake.ports.messages import (
     Doorbell,
     SigningSecret,
@@ -33,12 +34,18 @@ from circletake.ports.storage import ObjectStore, Part, StorageFault, StoredObje
 
 __all__ = [
     "AsyncStatus",
+    "CastMember",
     "CompositeReport",
     "Doorbell",
+    "Evaluator",
+    "EvaluatorDown",
+    "Figure",
+    "FrameSeen",
     "Ingredient",
     "InvokeAnswer",
     "LayBackFault",
     "ManifestSigner",
+    "Match",
     "ModelCatalogue",
     "ModelInput",
     "ModelRunner",
