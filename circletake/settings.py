@@ -65,6 +65,7 @@ class WorkerSettings(Section):
     generate_slots: int = 8
     async_slots: int = 8
     finish_slots: int = 3
+    judge_slots: int = 2
     notify_slots: int = 10
     inspect_slots: int = 2
     isolation_slots: int = 1

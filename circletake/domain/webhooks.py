@@ -26,6 +26,12 @@ EVENT_TYPES = (
     "take.circled",
     "take.uncircled",
     "take.rejected",
+    "take.judged",
+    "reference.inspected",
+    "consistency_check.judged",
+    "consistency_check.waiting",
+    "consistency_check.finished",
+    "consistency_enforcement.finished",
     "media.ready",
     "media.refused",
     "endpoint.challenge",
@@ -37,7 +43,16 @@ EVENT_TYPES = (
 UNFILTERED_EVENT_TYPES = frozenset({"endpoint.challenge", "endpoint.test"})
 
 # A tool that asks for nothing special hears when there is something to look at, and when something needs a person.
-DEFAULT_EVENT_TYPES = frozenset({"generation.finished", "generation.held", "take.failed", "take.filtered"})
+DEFAULT_EVENT_TYPES = frozenset(
+    {
+        "generation.finished",
+        "generation.held",
+        "take.failed",
+        "take.filtered",
+        "consistency_check.finished",
+        "consistency_enforcement.finished",
+    }
+)
 
 
 def unknown_event_types(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,16 @@
 """Tables. Importing this package registers every one of them with `Record.metadata`."""
 
-from circletake.records import context, events, generations, media, steps, tenancy
+from circletake.records import characters, consistency, context, events, generations, media, steps, tenancy
 from circletake.records.base import Record
 
-__all__ = ["Record", "context", "events", "generations", "media", "steps", "tenancy"]
+__all__ = [
+    "Record",
+    "characters",
+    "consistency",
+    "context",
+    "events",
+    "generations",
+    "media",
+    "steps",
+    "tenancy",
+]

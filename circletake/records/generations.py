@@ -88,6 +88,8 @@ class Take(TenantRecord):
     seed: Mapped[int | None] = mapped_column(BigInteger)
     seed_used: Mapped[int | None] = mapped_column(BigInteger)  # what the model says it used
     retry_of: Mapped[UUID | None]
+    # where this take differs from its generation: rung, kind, model_id, inputs, controls; null: nowhere
+    changes: Mapped[dict[str, Any] | None]
     billed: Mapped[str | None] = mapped_column(Text)
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
     estimate_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6))

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from circletake.domain.tenants import TenantStorage
 from circletake.ports import (
+    Evaluator,
     ManifestSigner,
     ModelCatalogue,
     ModelRunner,
@@ -42,6 +43,7 @@ class Tools:
     desk: PictureDesk
     signer: ManifestSigner
     sender: WebhookSender
+    evaluator: Evaluator
     scratch: Path
     webhook_timeout_seconds: float = 20.0
     webhook_disable_after_hours: float = 120.0

@@ -12,7 +12,7 @@ from circletake.records.steps import Step
 from circletake.usecases.dispatch_steps import BEAT_SECONDS
 
 DISPATCHER_LANE = "dispatcher"  # the leading dispatcher beats here, with no slots
-LANES = ("generate", "async", "finish", "notify", "inspect", "isolation")
+LANES = ("generate", "async", "finish", "judge", "notify", "inspect", "isolation")
 
 
 @dataclass(frozen=True, slots=True)

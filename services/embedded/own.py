@@ -17,7 +17,7 @@ from services.embedded.process import Program, minimal_env
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ALEMBIC = REPOSITORY / "migrations" / "alembic.ini"
-LANES = "generate,async,finish,notify,inspect"
+LANES = "generate,async,finish,judge,notify,inspect"
 _GRACE_SECONDS = 40.0  # a worker may finish a paid call: its own grace is 30
 
 

@@ -1,6 +1,7 @@
 """The worker's composition root: adapters for the tools, a runner and a bell per lane."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from circletake import __version__
 from circletake.adapters.aws import AwsClients, LongLivedCredentials, Timeouts
@@ -14,11 +15,22 @@ from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.desk import VisionPictureDesk
 from circletake.adapters.webhooks.sender import AiohttpWebhookSender
+from circletake.domain.consistency.words import EvaluatorId
 from circletake.kit.children import ChildPool
+from circletake.ports import EvaluatorDown
 from circletake.records.session import Database
 from circletake.settings import Settings, require
 from circletake.usecases.tools import Tools
 from services.worker.scratch import Scratch
+
+
+class _NotWired:
+    id = EvaluatorId("likeness", "1")
+
+    async def see(self, *_: object, **__: object) -> NoReturn:
+        raise EvaluatorDown("no evaluator yet")
+
+    compare = crops = see
 
 
 @dataclass(slots=True)
@@ -75,6 +87,7 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         desk=desk,
         signer=C2paManifestSigner(_signing(settings), children),
         sender=sender,
+        evaluator=_NotWired(),
         scratch=scratch.path,
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,

@@ -204,6 +204,7 @@ async def bench(
             "desk": instruments.desk,
             "signer": instruments.signer,
             "sender": None,
+            "evaluator": None,
             "scratch": tmp_path,
             **changes,
         }

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from circletake.usecases.tools import Tools
-from services.worker.lanes import asynchronous, finish, generate, inspect, notify
+from services.worker.lanes import asynchronous, finish, generate, inspect, judge, notify
 from services.worker.runner import Handler
 
-LANES = ("generate", "async", "finish", "notify", "inspect", "isolation")
+LANES = ("generate", "async", "finish", "judge", "notify", "inspect", "isolation")
 
 
 def handlers(tools: Tools) -> Mapping[str, Handler]:
@@ -15,6 +15,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
         **generate.handlers(tools),
         **asynchronous.handlers(tools),
         **finish.handlers(tools),
+        **judge.handlers(tools),
         **notify.handlers(tools),
         **inspect.handlers(tools),
     }
