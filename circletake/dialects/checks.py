@@ -21,7 +21,7 @@ from circletake.domain.pictures import InputShape, ModelCard, Violation
 def check_request(request: RequestShape, card: ModelCard) -> list[Violation]:
     """Return all that is wrong with a request for this model, in the order of our request body."""
     if request.kind not in card.kinds:
-        kinds = ", ".join(sorted(card.kinds))
+        kinds = ", ".join(sorted(card.kinds)) or "no generations"
         return [Violation("/kind", "kind_not_served", f"This model serves {kinds}. Choose another model.")]
     return [
         *_check_texts(request, card),

@@ -12,6 +12,7 @@ from circletake.domain.pictures import (
     InputShape,
     ModelCard,
     ModelRequest,
+    Picture,
     Pictures,
     Unusable,
     Violation,
@@ -84,6 +85,26 @@ class Dialect(Protocol):
 
     def read_async_failure(self, message: str | None) -> Filtered | Unusable:
         """Read the failure message of an asynchronous invocation."""
+        ...
+
+
+class UnusableAnswer(ValueError):
+    """An answer that is not what was asked for. `found` says what it is; a reason is the provider's: seal it."""
+
+    def __init__(self, found: Filtered | Unusable) -> None:
+        super().__init__("filtered" if isinstance(found, Filtered) else "unusable")
+        self.found = found
+
+
+class EmbeddingDialect(Protocol):
+    """One embedding model's native language. A vector of a face is biometric: it is in no repr and no message."""
+
+    def body(self, picture: Picture, card: ModelCard, dimensions: int | None = None) -> dict[str, Any]:
+        """Return the native JSON; without `dimensions` the card's first are asked for. Raises UnfitRequest."""
+        ...
+
+    def vector(self, answer: bytes, dimensions: int) -> tuple[float, ...]:
+        """Read the answer: finite, not all zero, of unit length, of so many dimensions. Raises UnusableAnswer."""
         ...
 
 

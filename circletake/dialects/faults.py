@@ -21,7 +21,7 @@ from circletake.dialects.answers import filtered_by
 from circletake.domain.kinds import Billed
 from circletake.domain.pictures import Answer, FaultKind, Filtered, ModelFault, Pictures
 
-Operation = Literal["invoke", "start_async", "poll_async"]
+Operation = Literal["invoke", "converse", "start_async", "poll_async"]
 
 _AGREEMENT_WAIT_SECONDS = 900.0  # the user guide: try again after 15 minutes
 _SERVER_ERROR = 500

@@ -2,16 +2,31 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
-from circletake.dialects.contract import Dialect
+from circletake.dialects.contract import Dialect, EmbeddingDialect
+from circletake.dialects.converse_judge import ConverseJudge
 from circletake.dialects.luma import LumaRay
+from circletake.dialects.nova_embedding import NovaEmbedding
 from circletake.dialects.stability_edit import StabilityEdit
 from circletake.dialects.stability_text import StabilityText
+from circletake.dialects.titan_embedding import TitanEmbedding
 from circletake.domain.pictures import ModelCard
 
+T = TypeVar("T")
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {"stability_text": StabilityText(), "stability_edit": StabilityEdit(), "luma": LumaRay()}
+    {
+        "stability_text": StabilityText(),
+        "stability_image": StabilityText(names_mode=False),
+        "stability_edit": StabilityEdit(),
+        "luma": LumaRay(),
+    }
 )
+EMBEDDERS: Mapping[str, EmbeddingDialect] = MappingProxyType(
+    {"nova_embedding": NovaEmbedding(), "titan_embedding": TitanEmbedding()}
+)
+JUDGES: Mapping[str, ConverseJudge] = MappingProxyType({"converse_judge": ConverseJudge()})
 
 
 class NoDialect(LookupError):
@@ -20,7 +35,21 @@ class NoDialect(LookupError):
 
 def dialect_for(card: ModelCard) -> Dialect:
     """Return the model's dialect. Raises NoDialect."""
-    dialect = DIALECTS.get(card.dialect)
+    return _known(DIALECTS, card)
+
+
+def embedder_for(card: ModelCard) -> EmbeddingDialect:
+    """Return how this model is asked for a vector. Raises NoDialect."""
+    return _known(EMBEDDERS, card)
+
+
+def judge_for(card: ModelCard) -> ConverseJudge:
+    """Return how this model is asked for a second opinion. Raises NoDialect."""
+    return _known(JUDGES, card)
+
+
+def _known(book: Mapping[str, T], card: ModelCard) -> T:
+    dialect = book.get(card.dialect)
     if dialect is None:
         raise NoDialect(card.id)
     return dialect

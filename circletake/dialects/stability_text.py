@@ -1,10 +1,12 @@
-"""Stability text-to-image models with image-to-image from a reference: Stable Diffusion 3.5 Large.
+"""Stability text-to-image models, some with image-to-image from a reference.
 
-Native body as in the Amazon Bedrock user guide, "Stability.ai Stable Diffusion 3.5 Large": `aspect_ratio` is valid
-for text-to-image only; image-to-image requires prompt, image and strength.
+Native bodies as in the Amazon Bedrock user guide, "Stability.ai Stable Diffusion 3.5 Large", "Stable Image Ultra"
+and "Stable Image Core": `aspect_ratio` is valid for text-to-image only; image-to-image requires prompt, image and
+strength. Only Stable Diffusion 3.5 names a `mode`; Ultra takes an image without saying so, Core takes none.
 """
 
 import base64
+from dataclasses import dataclass
 from typing import Any
 
 from circletake.dialects.answers import read_failure, read_stability
@@ -24,8 +26,11 @@ from circletake.domain.pictures import (
 )
 
 
+@dataclass(frozen=True, slots=True)
 class StabilityText:
     """Concept art from words, or from words and one reference."""
+
+    names_mode: bool = True
 
     def check(self, request: RequestShape, card: ModelCard) -> list[Violation]:
         return check_request(request, card)
@@ -44,10 +49,9 @@ class StabilityText:
         if request.negative_prompt is not None:
             native["negative_prompt"] = request.negative_prompt
         reference = request.inputs.get(InputSlot.REFERENCE)
-        if reference is None:
-            native["mode"] = "text-to-image"
-        else:
-            native["mode"] = "image-to-image"
+        if self.names_mode:
+            native["mode"] = "text-to-image" if reference is None else "image-to-image"
+        if reference is not None:
             native["image"] = base64.b64encode(reference.data).decode("ascii")
         return native
 

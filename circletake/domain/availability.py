@@ -26,6 +26,6 @@ def refusal(card: ModelCard, kind: Kind, day: date, *, pointer: str = "/model") 
         successor = f" {card.successor}" if card.successor else ""
         return Violation(pointer, "model_ended", f"{card.name} ended{ended}.{successor}")
     if kind not in card.kinds:
-        kinds = ", ".join(sorted(card.kinds))
+        kinds = ", ".join(sorted(card.kinds)) or "no generations"
         return Violation(pointer, "kind_not_served", f"{card.name} serves {kinds}. Choose another model.")
     return None

@@ -23,7 +23,7 @@ class QuoteLine:
 
     what: str
     units: Decimal
-    unit: str  # image | second
+    unit: str  # image | second (takes are never sold by the token)
     usd_per_unit: Decimal
     usd: Decimal
     source: str
@@ -70,6 +70,25 @@ def cost_of_take(per_take: Decimal, billed: Billed) -> TakeCost:
     if billed is Billed.FALSE:
         return TakeCost(NOTHING, NOTHING)
     return TakeCost(NOTHING, per_take)
+
+
+def cost_of_images(card: ModelCard, images: int) -> Decimal:
+    """Return what an embedding model asks for so many pictures. Raises ValueError for another unit of price."""
+    if card.price.unit != "image":
+        raise ValueError("this model is not priced per image")
+    return (images * card.price.usd).quantize(MICRO_DOLLAR, rounding=ROUND_UP)
+
+
+def cost_of_tokens(card: ModelCard, tokens_in: int, tokens_out: int) -> Decimal:
+    """Return what so many tokens cost, rounded up to a millionth of a dollar. Raises ValueError for another unit.
+
+    With the counts that an answer states it is the charge; with the most that a request can use, the reservation.
+    """
+    price = card.price
+    if price.unit != "1000_tokens" or price.usd_output is None:
+        raise ValueError("this model is not priced per token")
+    usd = (tokens_in * price.usd + tokens_out * price.usd_output) / 1000
+    return usd.quantize(MICRO_DOLLAR, rounding=ROUND_UP)
 
 
 def _line(card: ModelCard, controls: Mapping[str, Any]) -> QuoteLine:

@@ -20,6 +20,16 @@ class Picture:
     scale: float = 1.0  # pixels of this copy per pixel of the picture it was made from
 
 
+PriceUnit = Literal["image", "second", "1000_tokens"]
+
+
+class ModelUse(StrEnum):
+    """What a model does for consistency, beside or instead of making takes."""
+
+    EMBEDDING = "embedding"  # a vector per picture
+    JUDGE = "judge"  # a second opinion on pictures side by side
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """One model of the catalogue (`circletake/data/models.yaml`)."""
@@ -44,18 +54,22 @@ class ModelCard:
     unconfirmed: tuple[str, ...]  # what the documentation leaves open and no recording has confirmed yet
     max_running: int  # ceiling of the concurrency cap
     timeout_seconds: int
+    uses: frozenset[ModelUse] = (
+        frozenset()
+    )  # what it is asked for besides takes; such a card may have no kinds
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per unit; `as_of` and `source` are shown wherever a price is shown."""
 
-    unit: Literal["image", "second"]
-    usd: Decimal  # for unit "second": the price at the default resolution
+    unit: PriceUnit
+    usd: Decimal  # "second": at the default resolution; "1000_tokens": per 1000 tokens that go in
     by_resolution: dict[str, Decimal]
     as_of: date
     source: str
     confirmed: bool
+    usd_output: Decimal | None = None  # "1000_tokens": per 1000 tokens that come out
 
 
 @dataclass(frozen=True, slots=True)

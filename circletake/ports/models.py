@@ -28,6 +28,13 @@ class ModelRunner(Protocol):
 
     async def invoke(self, tenant: TenantStorage, card: ModelCard, body: bytes) -> InvokeAnswer: ...
 
+    async def converse(self, tenant: TenantStorage, card: ModelCard, body: Mapping[str, Any]) -> InvokeAnswer:
+        """Converse: `body` are the operation's members without the model's id, pictures as bytes.
+
+        The answer's `body` is JSON: `output`, `stopReason`, `usage`, `metrics`. Sent once, as `invoke` is.
+        """
+        ...
+
     async def start_async(
         self, tenant: TenantStorage, card: ModelCard, body: Mapping[str, Any], *, token: str, s3_uri: str
     ) -> str:

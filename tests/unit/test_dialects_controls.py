@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circletake.dialects.registry import NoDialect, dialect_for
+from circletake.dialects.registry import NoDialect, dialect_for, embedder_for, judge_for
 from circletake.domain.controls import CONTROLS, SEED_MAX, check_controls, json_schema, take_seed
+from circletake.domain.pictures import ModelUse
 from tests.unit.model_requests import card_of, catalogue
 
 json_values = st.recursive(
@@ -81,6 +82,10 @@ def test_every_live_model_has_a_dialect_and_an_ended_one_has_none():
     """An ended model is shown and never asked."""
     for card in catalogue().all():
         if card.lifecycle == "active":
-            assert dialect_for(card)
+            asked = [dialect_for] * bool(card.kinds)
+            asked += [embedder_for] * (ModelUse.EMBEDDING in card.uses)
+            asked += [judge_for] * (ModelUse.JUDGE in card.uses)
+            assert asked
+            assert all(find(card) for find in asked)
     with pytest.raises(NoDialect):
         dialect_for(card_of("amazon.nova-canvas-v1:0"))

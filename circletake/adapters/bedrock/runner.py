@@ -1,10 +1,11 @@
 """Bedrock's runtime behind the port ModelRunner.
 
-InvokeModel has no idempotency token and a read timeout would make botocore send it again (measured: three times by
-default), so it is sent once and never repeated here, except when the server refuses the session itself: then
-nothing was run. StartAsyncInvoke has a token, GetAsyncInvoke changes nothing; both use botocore's own retries.
+InvokeModel and Converse have no idempotency token and a read timeout would make botocore send them again (measured:
+three times by default), so they are sent once and never repeated here, except when the server refuses the session
+itself: then nothing was run. StartAsyncInvoke has a token, GetAsyncInvoke changes nothing; both use botocore's own retries.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -38,6 +39,8 @@ T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
 _POLL_READ_SECONDS = 30.0
 _REPEATS = 3
+_SENT_ONCE: frozenset[Operation] = frozenset({"invoke", "converse"})
+_TOLD = ("output", "stopReason", "usage", "metrics")
 
 _STATES: dict[str, Literal["in_progress", "completed", "failed"]] = {
     "InProgress": "in_progress",
@@ -75,6 +78,17 @@ class BedrockModelRunner:
             return InvokeAnswer(content, meta.get("RequestId"), meta.get("RetryAttempts", 0) + 1)
 
         return await self._call(tenant, card, "invoke", call)
+
+    async def converse(self, tenant: TenantStorage, card: ModelCard, body: Mapping[str, Any]) -> InvokeAnswer:
+        def call(client: "BedrockRuntimeClient") -> InvokeAnswer:
+            answer = client.converse(modelId=card.id, **body)
+            _required(answer, "stopReason")
+            meta = answer["ResponseMetadata"]
+            told = {name: answer[name] for name in _TOLD if name in answer}  # type: ignore[literal-required]
+            content = json.dumps(told, default=_unwritten).encode()
+            return InvokeAnswer(content, meta.get("RequestId"), meta.get("RetryAttempts", 0) + 1)
+
+        return await self._call(tenant, card, "converse", call)
 
     async def start_async(
         self, tenant: TenantStorage, card: ModelCard, body: Mapping[str, Any], *, token: str, s3_uri: str
@@ -138,7 +152,7 @@ class BedrockModelRunner:
         credentials: SessionCredentials,
     ) -> "BedrockRuntimeClient":
         read_seconds = _POLL_READ_SECONDS if operation == "poll_async" else float(card.timeout_seconds)
-        attempts = 1 if operation == "invoke" else _REPEATS
+        attempts = 1 if operation in _SENT_ONCE else _REPEATS
         return cast(
             "BedrockRuntimeClient",
             self._clients.client(
@@ -154,6 +168,11 @@ class BedrockModelRunner:
                 use=f"attempts={attempts} read={read_seconds:g}",
             ),
         )
+
+
+def _unwritten(value: object) -> str:
+    """Stand in for bytes in an answer (a picture, reasoning that is kept from us): nobody here reads them."""
+    return f"<{type(value).__name__}>"
 
 
 def _required(answer: Mapping[str, Any], member: str) -> str:
@@ -200,7 +219,7 @@ def _broken(error: BotoCoreError | HTTPError | OSError, operation: Operation) ->
     name = type(error).__name__
     if isinstance(error, _NOT_MADE) and operation != "poll_async":
         return never_sent(name, kind="invalid_request", code=name)
-    if operation == "invoke" and (isinstance(error, _NOT_CONNECTED) or _handshake_failed(error)):
+    if operation in _SENT_ONCE and (isinstance(error, _NOT_CONNECTED) or _handshake_failed(error)):
         return never_sent(name, code=name)
     return never_answered(name, timed_out=isinstance(error, _TIMED_OUT), code=name)
 

@@ -120,7 +120,13 @@ def _card(entry: ModelEntry, *, offline: bool) -> ModelCard:
         eol_on=entry.eol_on,
         successor=entry.successor,
         price=Price(
-            price.unit, price.usd, dict(price.by_resolution), price.as_of, price.source, price.confirmed
+            price.unit,
+            price.usd,
+            dict(price.by_resolution),
+            price.as_of,
+            price.source,
+            price.confirmed,
+            price.usd_output,
         ),
         controls=entry.controls,
         limits=limits,
@@ -131,5 +137,6 @@ def _card(entry: ModelEntry, *, offline: bool) -> ModelCard:
         unconfirmed=entry.unconfirmed,
         max_running=entry.max_running,
         timeout_seconds=entry.timeout_seconds,
+        uses=frozenset(entry.uses),
     )
     return replace(card, digital_source_type=_OFFLINE_SOURCE_TYPE) if offline else card

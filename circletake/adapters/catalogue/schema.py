@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
-from circletake.dialects.registry import DIALECTS
+from circletake.dialects.registry import DIALECTS, EMBEDDERS, JUDGES
 from circletake.domain.controls import CONTROLS
 from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.pictures import ModelUse, PriceUnit
 
 
 def _as_written(value: Any) -> Any:
@@ -29,12 +30,19 @@ class _Strict(BaseModel):
 
 
 class PriceEntry(_Strict):
-    unit: Literal["image", "second"]
+    unit: PriceUnit
     usd: Money
+    usd_output: Money | None = None
     by_resolution: dict[str, Money] = {}
     as_of: date
     source: Text
     confirmed: bool
+
+    @model_validator(mode="after")
+    def _tokens_have_two_prices(self) -> Self:
+        if (self.unit == "1000_tokens") != (self.usd_output is not None):
+            raise ValueError("a price per token, and only that, needs usd_output beside usd")
+        return self
 
 
 class InputLimits(_Strict):
@@ -74,6 +82,11 @@ class Limits(_Strict):
     request_max_bytes: PositiveInt | None = None
     inputs: dict[InputSlot, InputLimits] = {}
     controls: dict[str, ControlLimits] = {}
+    picture: InputLimits | None = None  # a picture that is embedded or judged
+    pictures_max: PositiveInt | None = None  # of one judgement
+    picture_tokens: PositiveInt | None = None  # the most that one picture counts for
+    output_tokens_max: PositiveInt | None = None
+    dimensions: tuple[PositiveInt, ...] | None = None  # of a vector; the first is asked for
 
 
 class Terms(_Strict):
@@ -91,7 +104,8 @@ class ModelEntry(_Strict):
     name: Text
     provider: Text
     dialect: Text
-    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]
+    kinds: tuple[Kind, ...] = ()
+    uses: tuple[ModelUse, ...] = ()
     mode: Literal["sync", "async"]
     regions: Annotated[tuple[Text, ...], Field(min_length=1)]
     lifecycle: Literal["active", "legacy", "eol"]
@@ -114,12 +128,34 @@ class ModelEntry(_Strict):
             if self.eol_on is None:
                 raise ValueError("a model that ended needs eol_on")
             return self
-        if self.dialect not in DIALECTS:
-            raise ValueError(
-                f"there is no dialect {self.dialect!r}; there are: {', '.join(sorted(DIALECTS))}"
-            )
+        for book, wanted in (
+            (DIALECTS, bool(self.kinds)),
+            (EMBEDDERS, ModelUse.EMBEDDING in self.uses),
+            (JUDGES, ModelUse.JUDGE in self.uses),
+        ):
+            if wanted and self.dialect not in book:
+                raise ValueError(
+                    f"there is no dialect {self.dialect!r} for that; there are: {', '.join(sorted(book))}"
+                )
         if self.max_running < 1:
             raise ValueError("a live model needs max_running of 1 or more")
+        return self
+
+    @model_validator(mode="after")
+    def _it_is_good_for_something(self) -> Self:
+        if not self.kinds and not self.uses:
+            raise ValueError("a model needs kinds or uses")
+        if self.kinds and self.price.unit == "1000_tokens":
+            raise ValueError("takes are priced per image or per second")
+        if ModelUse.EMBEDDING in self.uses and not (self.limits.dimensions and self.limits.picture):
+            raise ValueError("an embedding model needs limits for dimensions and picture")
+        judging = (self.limits.picture, self.limits.pictures_max, self.limits.picture_tokens)
+        if ModelUse.JUDGE in self.uses and not (all(judging) and self.limits.output_tokens_max):
+            raise ValueError(
+                "a judge needs limits for picture, pictures_max, picture_tokens and output_tokens_max"
+            )
+        if ModelUse.JUDGE in self.uses and self.price.unit != "1000_tokens":
+            raise ValueError("a judge is priced per token")
         return self
 
     @model_validator(mode="after")
@@ -133,7 +169,7 @@ class ModelEntry(_Strict):
 
     @model_validator(mode="after")
     def _every_length_sold_has_a_price(self) -> Self:
-        if self.lifecycle == "eol" or self.price.unit == "image":
+        if self.lifecycle == "eol" or self.price.unit != "second":
             return self
         if "duration_seconds" not in self.limits.controls:
             raise ValueError("a price per second needs limits for duration_seconds")

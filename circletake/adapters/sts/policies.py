@@ -70,11 +70,15 @@ def tenant_policy(kind: RoleKind, *, role_arn: str, bucket: str, kms_key_arn: st
     running = f"{bedrock}:*:{account}:async-invoke/*"
     models: Statement = {
         "Effect": "Allow",
-        "Action": "bedrock:InvokeModel",  # StartAsyncInvoke is authorised by it as well
+        "Action": "bedrock:InvokeModel",  # Converse and StartAsyncInvoke are authorised by it as well
         "Resource": [
             f"{bedrock}:*::foundation-model/*",
             f"{bedrock}:*:{account}:inference-profile/*",
+            # a studio's own, brought by ARN
             f"{bedrock}:*:{account}:application-inference-profile/*",
+            f"{bedrock}:*:{account}:provisioned-model/*",
+            f"{bedrock}:*:{account}:custom-model-deployment/*",
+            f"{bedrock}:*:{account}:imported-model/*",
             running,
         ],
     }

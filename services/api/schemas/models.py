@@ -10,7 +10,7 @@ from pydantic import Field
 from circletake.domain.availability import lifecycle_on
 from circletake.domain.controls import CONTROLS, SEED_MAX, SEED_MIN, json_schema
 from circletake.domain.kinds import RULES, InputSlot, Kind
-from circletake.domain.pictures import ModelCard
+from circletake.domain.pictures import ModelCard, ModelUse, PriceUnit
 from circletake.ports import ModelCatalogue
 from circletake.usecases.plan_generation import Plan
 from services.api.schemas.common import Reply
@@ -50,8 +50,11 @@ class SeedSpec(Reply):
 
 
 class PriceReply(Reply):
-    unit: Literal["image", "second"]
-    usd: Decimal = Field(description="For a price per second, at the default resolution")
+    unit: PriceUnit
+    usd: Decimal = Field(
+        description="For a price per second, at the default resolution; per token, for what goes in"
+    )
+    usd_output: Decimal | None = Field(description="For a price per token, for what comes out")
     by_resolution: dict[str, Decimal]
     as_of: date
     source: str
@@ -64,7 +67,12 @@ class ModelReply(Reply):
     id: str
     name: str
     provider: str
-    kinds: list[KindReply]
+    kinds: list[KindReply] = Field(
+        description="Empty for a model that makes no takes: a generation that names it is refused"
+    )
+    uses: list[ModelUse] = Field(
+        description="What it does for consistency: `embedding`, a vector per picture; `judge`, a second opinion"
+    )
     mode: Literal["sync", "async"]
     regions: list[str]
     lifecycle: Literal["active", "legacy", "eol"] = Field(description="Today; an `eol` model is refused")
@@ -93,6 +101,7 @@ class ModelReply(Reply):
             "name": card.name,
             "provider": card.provider,
             "kinds": [_kind(kind, card, catalogue) for kind in sorted(card.kinds)],
+            "uses": sorted(card.uses),
             "mode": card.mode,
             "regions": list(card.regions),
             "lifecycle": lifecycle_on(card, today),
@@ -101,6 +110,7 @@ class ModelReply(Reply):
             "price": PriceReply(
                 unit=price.unit,
                 usd=price.usd,
+                usd_output=price.usd_output,
                 by_resolution=price.by_resolution,
                 as_of=price.as_of,
                 source=price.source,
