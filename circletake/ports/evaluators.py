@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from circletake.domain.consistency.words import Aspect, Box, CharacterKind, EvaluatorId, Reason
+from circletake.domain.pictures import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Evaluator(Protocol):
 
     async def crops(
         self, path: Path, media_type: str, boxes: Sequence[tuple[int, Box]], *, side: int
-    ) -> Sequence[bytes]:
+    ) -> Sequence[Picture]:
         """Cut (frame, box) pairs out as JPEG, longest side `side`, with the head's surroundings in view."""
         ...
 
