@@ -1,0 +1,39 @@
+"""What judging goes by in this installation, and which profile holds for whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from circletake.domain.consistency.calibration import Calibrations
+from circletake.domain.consistency.profiles import Profile, Scoped, choose
+from circletake.domain.consistency.words import EvaluatorId, ShotSize
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingRules:
+    """The shipped evaluators, calibrations and profile (`circletake/data/evaluators.yaml`).
+
+    `default_evaluator` finds the characters; the others add to what it says. `calibrations_id` changes whenever a
+    number that is judged by changes.
+    """
+
+    default_evaluator: EvaluatorId
+    evaluators: Sequence[EvaluatorId]
+    calibrations: Calibrations
+    calibrations_id: str
+    default_profile: Profile
+
+
+def profile_for(scoped: Sequence[Scoped], *, production: str, character: str) -> Profile:
+    """Return the profile of one character, with the thresholds of each shot size's own profile in it.
+
+    The first of `scoped` holds for all. Raises ValueError when there is none.
+    """
+    general = choose(scoped, production=production, character=character)
+    if general is None:
+        raise ValueError("there is no profile")
+    by_size = dict(general.by_size)
+    for size in ShotSize:
+        own = choose(scoped, production=production, character=character, size=size)
+        if own is not None and own is not general:
+            by_size[size] = {**own.thresholds, **own.by_size.get(size, {})}
+    return general if by_size == dict(general.by_size) else replace(general, by_size=by_size)
