@@ -74,13 +74,18 @@ _SYNTHETIC = frozenset(
 # --- the digital source type ----------------------------------------------------------------------------------
 
 
-def source_type_of_take(model_source_type: str, *, on_plate: bool) -> SourceType:
+def source_type_of_take(
+    model_source_type: str, *, on_plate: bool, plate_source_type: str | None = None
+) -> SourceType:
     """Compute the type of a take from its lineage.
 
     `model_source_type` is the catalogue's type of the model; `on_plate` says whether its result was laid back onto a
-    plate. Raises ValueError for a model type that makes no pictures of its own: then the catalogue is wrong.
+    plate, and `plate_source_type` what that was, where it is known: a region filled in what such a model made is
+    still wholly of that type. Raises ValueError for a model type that makes no pictures of its own: then the
+    catalogue is wrong.
     """
-    match SourceType(model_source_type), on_plate:
+    alike = on_plate and plate_source_type == model_source_type
+    match SourceType(model_source_type), on_plate and not alike:
         case SourceType.TRAINED_ALGORITHMIC_MEDIA, False:
             return SourceType.TRAINED_ALGORITHMIC_MEDIA
         case SourceType.TRAINED_ALGORITHMIC_MEDIA, True:

@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, text, update
 from circletake.dialects.contract import encode_body
 from circletake.dialects.faults import billed_for, filtered_from
 from circletake.dialects.registry import dialect_for
-from circletake.domain.kinds import Billed, InputSlot, Kind
+from circletake.domain.kinds import Billed, InputSlot
 from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
 from circletake.domain.takes import TakeState
 from circletake.kit import backoff, logs
@@ -85,11 +85,11 @@ def _label(work: TakeWork) -> str:
 
 def model_request(work: TakeWork, inputs: Mapping[InputSlot, Picture]) -> ModelRequest:
     return ModelRequest(
-        kind=Kind(work.generation.kind),
+        kind=work.kind,
         prompt=work.prompt,
         negative_prompt=work.negative_prompt,
         seed=work.take.seed,
-        controls=work.generation.controls,
+        controls=dict(work.controls),
         inputs=dict(inputs),
     )
 

@@ -22,6 +22,7 @@ from circletake.records.context import Shot
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.effective_take import model_of
 from circletake.usecases.events import record_event
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.publish_file import publish_file
@@ -63,7 +64,7 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
                     f"generation {str(generation.id)[-6:]}",
                 ]
             ),
-            takes=[_panel(take, paths.get(take.id)) for take in takes],
+            takes=[_panel(generation, take, paths.get(take.id)) for take in takes],
             plate=plate_path,
             target=sheet,
         )
@@ -105,13 +106,17 @@ async def _fetch_one(tools: Tools, tenant: TenantAtWork, file: MediaFile, folder
     return path
 
 
-def _panel(take: Take, path: Path | None) -> SheetTake:
+def _panel(generation: Generation, take: Take, path: Path | None) -> SheetTake:
+    """`label` says what became of it, or how it differs from its generation."""
+    changed = (take.changes or {}).get("rung", "").replace("_", " ")
+    if model_of(generation, take) != generation.model_id:
+        changed = f"{changed}: {model_of(generation, take)}"
     return SheetTake(
         number=take.number,
         state=take.state,
         seed=take.seed_used or take.seed,
         cost_usd=f"{take.cost_usd or 0:.2f}",
-        label=take.failure_code or "",
+        label=take.failure_code or changed,
         path=path,
     )
 

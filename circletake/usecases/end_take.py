@@ -17,6 +17,7 @@ from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.session import TenantSession
+from circletake.usecases.effective_take import model_of
 from circletake.usecases.events import record_event
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.request_generation import event_data
@@ -81,7 +82,7 @@ async def end_take(
             "generation": str(generation.id),
             "request_entry": str(generation.ledger_entry_id),
             "number": take.number,
-            "model": generation.model_id,
+            "model": model_of(generation, take),
             "seed": take.seed_used or take.seed,
             "billed": billed.value,
             "cost_usd": str(take.cost_usd),

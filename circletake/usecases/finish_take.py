@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, insert
 
-from circletake.domain.kinds import RULES, Billed, InputSlot, Kind, MediaRole, RightsBasis
+from circletake.domain.kinds import RULES, Billed, InputSlot, MediaRole, RightsBasis
 from circletake.domain.pictures import composite_type
 from circletake.domain.provenance import source_type_of_take
 from circletake.domain.takes import TERMINAL, TakeState
@@ -109,7 +109,7 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
     raw = folder / "raw"
     raw_type = invocation.result_type or "image/png"
     await tools.store.get_file(work.tenant.storage, invocation.result_key or "", raw)
-    if not RULES[Kind(work.generation.kind)].on_plate:
+    if not RULES[work.kind].on_plate:
         return _Made(raw, raw_type, await tools.desk.probe(raw, raw_type), raw, raw_type, None, None)
     plate, matte = None, None
     for slot in (InputSlot.PLATE, InputSlot.MATTE):
@@ -127,8 +127,8 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
         result=raw,
         target=target,
         target_type=target_type,
-        extend=work.generation.controls.get("extend"),
-        grow_pixels=int(work.generation.controls.get("grow_mask", 0)),
+        extend=work.controls.get("extend"),
+        grow_pixels=int(work.controls.get("grow_mask", 0)),
     )
     probe = await tools.desk.probe(target, target_type)
     return _Made(target, target_type, probe, raw, raw_type, report, plate)
@@ -139,13 +139,12 @@ async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> Sign
         await _ingredient(tools, work, slot, file, made, folder) for slot, file in work.inputs.items()
     ]
     ingredients += await _vendor_ingredient(tools, made)
-    rule = RULES[Kind(work.generation.kind)]
     request = SignRequest(
         source=made.path,
         target=folder / f"signed.{EXTENSIONS[made.media_type]}",
         media_type=made.media_type,
         title=_name(work, made.media_type),
-        digital_source_type=source_type_of_take(work.card.digital_source_type, on_plate=rule.on_plate).value,
+        digital_source_type=_source_type(work),
         ai_system=work.card.name,
         ai_system_version=work.card.id,
         model_type=MODEL_TYPE,
@@ -154,6 +153,15 @@ async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> Sign
         generation=_claim(work),
     )
     return await tools.signer.sign(request)
+
+
+def _source_type(work: TakeWork) -> str:
+    plate = work.inputs.get(InputSlot.PLATE)
+    return source_type_of_take(
+        work.card.digital_source_type,
+        on_plate=RULES[work.kind].on_plate,
+        plate_source_type=plate.digital_source_type if plate else None,
+    ).value
 
 
 async def _vendor_ingredient(tools: Tools, made: _Made) -> list[Ingredient]:
@@ -209,11 +217,12 @@ def _claim(work: TakeWork) -> dict[str, Any]:
         "generation": str(generation.id),
         "take": str(work.take.id),
         "take_number": work.take.number,
-        "kind": generation.kind,
-        "model": generation.model_id,
+        "kind": work.kind.value,
+        "model": work.card.id,
         "seed": work.take.seed_used or work.take.seed,
         "prompt_hash": seal.keyed_hash(work.prompt.encode()) if work.prompt else None,
         "ledger_entry": str(generation.ledger_entry_id),
+        **({"rung": work.take.changes["rung"]} if work.take.changes else {}),
         "inputs": {slot.value: str(file.id) for slot, file in work.inputs.items()},
     }
 
@@ -272,9 +281,7 @@ async def _publish(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile
         },
         "generation_id": work.generation.id,
         "take_id": work.take.id,
-        "digital_source_type": source_type_of_take(
-            work.card.digital_source_type, on_plate=made.plate is not None
-        ).value,
+        "digital_source_type": _source_type(work),
         "manifest_urn": signed.manifest_urn,
         "manifest_sha256": signed.manifest_sha256,
     }

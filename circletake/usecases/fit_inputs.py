@@ -1,5 +1,6 @@
 """A generation's inputs as the model takes them: made once, kept in the bucket, the same bytes for every take."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -24,7 +25,10 @@ async def fit_inputs(tools: Tools, work: TakeWork) -> dict[InputSlot, Picture]:
 
 
 def _key(work: TakeWork, slot: InputSlot, file: MediaFile) -> str:
-    return f"{work.staging}/inputs/{slot}-{file.sha256[:16]}"
+    """One per model and, for a matte, per plate: takes of one generation may differ in both."""
+    plate = work.inputs.get(InputSlot.PLATE)
+    fitted_for = hashlib.sha256(f"{work.card.id} {plate.sha256 if plate else ''}".encode()).hexdigest()
+    return f"{work.staging}/inputs/{slot}-{file.sha256[:16]}-{fitted_for[:8]}"
 
 
 async def _fit(

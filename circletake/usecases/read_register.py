@@ -14,6 +14,7 @@ from circletake.records.generations import Generation, GenerationInput, Take, Ta
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
 from circletake.records.tenancy import ApiKey
+from circletake.usecases.effective_take import changed_inputs
 
 GENERATIONS_AT_ONCE = 200
 
@@ -81,10 +82,16 @@ async def _lines(
         )
     ).all()
     inputs = await _inputs(session, tenant_id, by_id)
+    changed = await _changed_inputs(session, tenant_id, [take for take, *_ in takes])
     circles = await _circles(session, tenant_id, [take.id for take, *_ in takes if take.circled])
     order = {generation_id: place for place, generation_id in enumerate(by_id)}
     return [
-        _line(by_id[row[0].generation_id], row, inputs.get(row[0].generation_id, []), circles.get(row[0].id))
+        _line(
+            by_id[row[0].generation_id],
+            row,
+            changed.get(row[0].id, inputs.get(row[0].generation_id, [])),
+            circles.get(row[0].id),
+        )
         for row in sorted(takes, key=lambda row: order[row[0].generation_id])
     ]
 
@@ -102,6 +109,30 @@ async def _inputs(
     for generation_id, slot, media_id, sha256 in rows:
         inputs.setdefault(generation_id, []).append(UsedInput(slot, media_id, sha256))
     return inputs
+
+
+async def _changed_inputs(
+    session: TenantSession, tenant_id: UUID, takes: Sequence[Take]
+) -> dict[UUID, list[UsedInput]]:
+    """Return the inputs of those takes that have others than their generation."""
+    own = {take.id: changed_inputs(take.changes) for take in takes if take.changes}
+    wanted = {media_id for inputs in own.values() for media_id in (inputs or {}).values()}
+    if not wanted:
+        return {take_id: [] for take_id, inputs in own.items() if inputs is not None}
+    rows = await session.execute(
+        select(MediaFile.id, MediaFile.sha256).where(
+            MediaFile.tenant_id == tenant_id, MediaFile.id.in_(wanted)
+        )
+    )
+    hashes: dict[UUID, str] = dict(rows.tuples().all())
+    return {
+        take_id: [
+            UsedInput(slot.value, media_id, hashes.get(media_id, ""))
+            for slot, media_id in sorted(inputs.items())
+        ]
+        for take_id, inputs in own.items()
+        if inputs is not None
+    }
 
 
 async def _circles(session: TenantSession, tenant_id: UUID, take_ids: Sequence[UUID]) -> dict[UUID, _Circle]:
@@ -128,11 +159,11 @@ def _line(
         shot=generation.shot,
         shot_external_ref=generation.shot_external_ref,
         generation=generation.id,
-        kind=generation.kind,
+        kind=(take.changes or {}).get("kind", generation.kind),
         take_number=take.number,
         take=take.id,
         state=take.state,
-        model=generation.model_id,
+        model=(take.changes or {}).get("model_id", generation.model_id),
         requested_by=generation.requested_by,
         requested_at=generation.created_at,
         circled=take.circled,

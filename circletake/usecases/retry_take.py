@@ -11,13 +11,13 @@ from sqlalchemy import insert
 from circletake.domain.availability import refusal
 from circletake.domain.controls import SEED_MAX, SEED_MIN
 from circletake.domain.errors import Conflict, Invalid
-from circletake.domain.kinds import Kind
 from circletake.domain.takes import RETRIABLE, TakeState, generation_state
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
-from circletake.records.generations import Generation, Take
+from circletake.records.generations import Take
 from circletake.records.session import Database
 from circletake.records.steps import Step
+from circletake.usecases.effective_take import kind_of, model_of
 from circletake.usecases.end_take import announce_take, one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_take
@@ -53,8 +53,8 @@ async def retry_take(
         takes = await lock_takes(session, tenant_id, generation.id)
         old = one_take(takes, take_id)
         _require_retriable(old, takes)
-        card = catalogue.get(generation.model_id)
-        refused = refusal(card, Kind(generation.kind), now.date()) if card else None
+        card = catalogue.get(model_of(generation, old))
+        refused = refusal(card, kind_of(generation, old), now.date()) if card else None
         if card is None or refused is not None:
             raise Invalid([refused] if refused else [], code="model_ended")
         new_take_id = new_id()
@@ -65,8 +65,9 @@ async def retry_take(
             "generation_id": generation.id,
             "number": max(take.number for take in takes) + 1,
             "state": TakeState.QUEUED.value,
-            "seed": _new_seed(old, generation),
+            "seed": _new_seed(old),
             "retry_of": old.id,
+            "changes": old.changes,
             "estimate_usd": old.estimate_usd,
             "circled": False,
             "rejected": False,
@@ -113,9 +114,9 @@ def _require_retriable(old: Take, takes: list[Take]) -> None:
         raise Conflict("This generation has too many takes: make a new generation.", code="too_many_takes")
 
 
-def _new_seed(old: Take, generation: Generation) -> int | None:
+def _new_seed(old: Take) -> int | None:
     """A filtered take would be filtered again with the same seed; a failed one keeps its own."""
-    if generation.seed is None:
+    if old.seed is None:
         return None
     if old.state == TakeState.FILTERED:
         return secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN

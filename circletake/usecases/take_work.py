@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, bindparam, or_, select, text
 from sqlalchemy.orm.attributes import set_committed_value
 
-from circletake.domain.kinds import Billed, InputSlot
+from circletake.domain.kinds import Billed, InputSlot, Kind
 from circletake.domain.pictures import ModelCard
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.ports import Seal
 from circletake.records.generations import Generation, GenerationInput, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.effective_take import changed_inputs, controls_of, kind_of, model_of
 from circletake.usecases.end_take import Ending, end_take, one_take, paid_so_far
 from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, lock_generation, lock_takes
 from circletake.usecases.tools import TenantAtWork, Tools
@@ -24,11 +26,16 @@ AFTER_THE_CALL = frozenset({"poll", "finish"})
 
 @dataclass(frozen=True, slots=True)
 class TakeWork:
-    """One take to be made. Rows are as they were at the beginning; nothing is locked any more."""
+    """One take to be made. Rows are as they were at the beginning; nothing is locked any more.
+
+    `card`, `kind`, `controls` and `inputs` are the take's own, where it differs from its generation.
+    """
 
     step: ClaimedStep
     tenant: TenantAtWork
     card: ModelCard
+    kind: Kind
+    controls: Mapping[str, Any]
     generation: Generation
     take: Take
     shot_code: str | None
@@ -94,15 +101,17 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
             set_committed_value(take, "state", TakeState.RUNNING.value)
             set_committed_value(take, "started_at", held.started_at)
             set_committed_value(generation, "state", TakeState.RUNNING.value)
-        inputs = await _inputs(session, generation.id) if held.has_inputs else {}
-    card = tools.catalogue.get(generation.model_id)
+        inputs = await _inputs(session, generation, take, held.has_inputs)
+    card = tools.catalogue.get(model_of(generation, take))
     if card is None:
-        raise LookupError("the model of this generation is no longer in the catalogue")
+        raise LookupError("the model of this take is no longer in the catalogue")
     seal = tenant.seal
     return TakeWork(
         step=step,
         tenant=tenant,
         card=card,
+        kind=kind_of(generation, take),
+        controls=controls_of(generation, take),
         generation=generation,
         take=take,
         shot_code=held.shot_code,
@@ -116,11 +125,22 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
     )
 
 
-async def _inputs(session: TenantSession, generation_id: UUID) -> dict[InputSlot, MediaFile]:
+async def _inputs(
+    session: TenantSession, generation: Generation, take: Take, has_inputs: bool
+) -> dict[InputSlot, MediaFile]:
+    changed = changed_inputs(take.changes)
+    if changed is not None:
+        files = {
+            file.id: file
+            for file in await session.scalars(select(MediaFile).where(MediaFile.id.in_(changed.values())))
+        }
+        return {slot: files[media_id] for slot, media_id in changed.items()}
+    if not has_inputs:
+        return {}
     rows = await session.execute(
         select(GenerationInput.slot, MediaFile)
         .join(MediaFile, MediaFile.id == GenerationInput.media_id)
-        .where(GenerationInput.generation_id == generation_id)
+        .where(GenerationInput.generation_id == generation.id)
     )
     return {InputSlot(slot): file for slot, file in rows}
 

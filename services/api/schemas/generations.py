@@ -89,6 +89,30 @@ class Failure(Reply):
     detail: str | None = None
 
 
+class TakeChanges(Reply):
+    """What a take of an enforcement was made with instead of its generation's own; null: the generation's."""
+
+    kind: Kind | None = None
+    model: str | None = None
+    inputs: dict[InputSlot, UUID] | None = None
+    controls: dict[str, Any] | None = None
+    controls_report: "list[ControlReply] | None" = None
+    region: dict[str, Any] | None = Field(
+        default=None, description="What alone was made anew, in pixels of the plate: the take it improves"
+    )
+
+    @classmethod
+    def of(cls, changes: dict[str, Any]) -> "TakeChanges":
+        return cls(
+            kind=changes.get("kind"),
+            model=changes.get("model_id"),
+            inputs=changes.get("inputs"),
+            controls=changes.get("controls"),
+            controls_report=changes.get("controls_report"),
+            region=changes.get("region"),
+        )
+
+
 class TakeReply(Reply):
     """One generated result. A terminal take never changes its state again; a retry is a new take."""
 
@@ -99,6 +123,12 @@ class TakeReply(Reply):
     hold_reason: str | None
     seed: int | None = Field(description="null where the model takes none")
     retry_of: UUID | None
+    rung: str | None = Field(
+        description="How an enforcement made it pass, or tried to; null for what was asked for"
+    )
+    changes: "TakeChanges | None" = Field(
+        description="What it was made with instead of its generation's own; null where nothing is changed"
+    )
     billed: str | None = Field(description="true, false or unknown, once the take has ended")
     cost_usd: Decimal | None
     estimate_usd: Decimal
@@ -124,6 +154,8 @@ class TakeReply(Reply):
             hold_reason=take.hold_reason,
             seed=take.seed_used or take.seed,
             retry_of=take.retry_of,
+            rung=(take.changes or {}).get("rung"),
+            changes=TakeChanges.of(take.changes) if take.changes else None,
             billed=take.billed,
             cost_usd=take.cost_usd,
             estimate_usd=take.estimate_usd,
