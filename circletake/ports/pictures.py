@@ -62,6 +62,45 @@ class SheetTake:
     path: Path | None  # None when there is no picture
 
 
+@dataclass(frozen=True, slots=True)
+class ContinuityCell:
+    """One shot (or one frame) of a character on a continuity sheet.
+
+    `verdict`, `reasons` and `aspect` are the check's words (`circletake.domain.consistency.words`); `aspect` is the
+    one that broke. `score` is a probability. `crop` is a picture file, or JPEG bytes; None when there is none.
+    `cut_clash`: doesn't go with the next cell, which it cuts to.
+    """
+
+    label: str  # shot code, and take number where there are several
+    verdict: str
+    score: float | None
+    reasons: tuple[str, ...] = ()
+    aspect: str | None = None
+    crop: Path | bytes | None = field(default=None, repr=False)
+    scene: str | None = None
+    look: str | None = None
+    cut_clash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuityRow:
+    """A character in one look: its references (JPEG) and its cells in story order.
+
+    Scores under `fail_below` break, from `pass_from` they pass. `drift` says in words how a slow drift runs.
+    """
+
+    name: str
+    look: str | None
+    kind: str
+    references: Sequence[bytes] = field(repr=False)
+    cells: Sequence[ContinuityCell]
+    slow_drift: bool = False
+    drift: str = ""
+    fail_below: float | None = None
+    pass_from: float | None = None
+    note: str = ""
+
+
 class PictureDesk(Protocol):
     """Decodes, composites and draws in child processes, never in the worker's own."""
 
@@ -109,6 +148,23 @@ class PictureDesk(Protocol):
     async def contact_sheet(
         self, *, title: str, subtitle: str, takes: Sequence[SheetTake], plate: Path | None, target: Path
     ) -> None: ...
+
+    async def continuity_sheet(
+        self,
+        *,
+        title: str,
+        subtitle: str,
+        rows: Sequence[ContinuityRow],
+        foot: str,
+        target: Path,
+        document: Path | None = None,
+    ) -> int:
+        """Draw characters shot by shot as one JPEG page and, as `document`, as a PDF; return the PDF's pages.
+
+        What fits on a page is there whole. Of a longer check the page shows the broken shots and every character's
+        course, and the PDF has every shot behind it. A crop that can't be read is drawn as missing.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from circletake.adapters.vision.bounds import Bounds
-from circletake.ports import CompositeReport, ModelInput, Probe, SheetTake
+from circletake.ports import CompositeReport, ContinuityRow, ModelInput, Probe, SheetTake
 
 
 def probe(path: Path, declared_type: str, bounds: Bounds) -> Probe:
@@ -50,3 +50,17 @@ def contact_sheet(
     from circletake.adapters.vision.sheet import write_sheet
 
     write_sheet(title, subtitle, takes, plate, target, bounds)
+
+
+def continuity_sheet(
+    title: str,
+    subtitle: str,
+    rows: Sequence[ContinuityRow],
+    foot: str,
+    target: Path,
+    document: Path | None,
+    bounds: Bounds,
+) -> int:
+    from circletake.adapters.vision.continuity.document import Heading, write_continuity
+
+    return write_continuity(Heading(title, subtitle, foot), rows, target, document, bounds)

@@ -8,7 +8,7 @@ from typing import Any
 from circletake.adapters.vision import calls
 from circletake.adapters.vision.bounds import Bounds
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
-from circletake.ports import CompositeReport, ModelInput, PictureRefused, Probe, SheetTake
+from circletake.ports import CompositeReport, ContinuityRow, ModelInput, PictureRefused, Probe, SheetTake
 
 
 def output_type_for(plate_media_type: str) -> str:
@@ -119,3 +119,19 @@ class VisionPictureDesk:
         """Draw takes on one JPEG, the plate first when there is one. A take without a picture is a grey panel."""
         call = partial(calls.contact_sheet, title, subtitle, tuple(takes), plate, target, self._bounds)
         await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
+
+    async def continuity_sheet(
+        self,
+        *,
+        title: str,
+        subtitle: str,
+        rows: Sequence[ContinuityRow],
+        foot: str,
+        target: Path,
+        document: Path | None = None,
+    ) -> int:
+        """Draw characters shot by shot as one JPEG page and, as `document`, as a PDF; return the PDF's pages."""
+        call = partial(
+            calls.continuity_sheet, title, subtitle, tuple(rows), foot, target, document, self._bounds
+        )
+        return await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
