@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from circletake.domain.consistency.words import Box
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -138,6 +140,15 @@ class PictureDesk(Protocol):
 
         With a matte: outside it the decoded pixels equal the plate's. With `extend` (left right up down, in plate
         pixels) the canvas grows and the plate's own area equals the plate. Raises LayBackFault.
+        """
+        ...
+
+    async def region_matte(
+        self, *, width: int, height: int, boxes: Sequence[Box], feather: int, target: Path
+    ) -> None:
+        """Draw a matte as a grey PNG: the boxes white, black from `feather` pixels beyond them.
+
+        Raises PictureRefused when nothing of the boxes lies inside the picture.
         """
         ...
 

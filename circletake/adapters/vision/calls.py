@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from circletake.adapters.vision.bounds import Bounds
+from circletake.domain.consistency.words import Box
 from circletake.ports import CompositeReport, ContinuityRow, ModelInput, Probe, SheetTake
 
 
@@ -31,6 +32,14 @@ def lay_back(job: Mapping[str, Any], bounds: Bounds) -> CompositeReport:
     from circletake.adapters.vision.compositing import LayBack, lay_back_files
 
     return lay_back_files(LayBack(**job), bounds)
+
+
+def region_matte(
+    width: int, height: int, boxes: Sequence[Box], feather: int, target: Path, bounds: Bounds
+) -> None:
+    from circletake.adapters.vision.regionmatte import write_region_matte
+
+    write_region_matte(width, height, boxes, feather, target, bounds)
 
 
 def poster(path: Path, media_type: str, target: Path, bounds: Bounds) -> None:

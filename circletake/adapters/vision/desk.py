@@ -7,6 +7,7 @@ from typing import Any
 
 from circletake.adapters.vision import calls
 from circletake.adapters.vision.bounds import Bounds
+from circletake.domain.consistency.words import Box
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
 from circletake.ports import CompositeReport, ContinuityRow, ModelInput, PictureRefused, Probe, SheetTake
 
@@ -107,6 +108,13 @@ class VisionPictureDesk:
         }
         call = partial(calls.lay_back, job, self._bounds)
         return await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
+
+    async def region_matte(
+        self, *, width: int, height: int, boxes: Sequence[Box], feather: int, target: Path
+    ) -> None:
+        """Draw a matte as a grey PNG: the boxes white, black from `feather` pixels beyond. Raises PictureRefused."""
+        call = partial(calls.region_matte, width, height, tuple(boxes), feather, target, self._bounds)
+        await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
 
     async def poster(self, path: Path, media_type: str, target: Path) -> None:
         """Write a small JPEG (longest side 640) of a picture, or of a video's middle frame."""
