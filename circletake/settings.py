@@ -75,6 +75,7 @@ class WorkerSettings(Section):
     shutdown_grace_seconds: float = 30.0
     poll_seconds: float = 5.0  # between two looks at an asynchronous invocation
     scratch_dir: Path | None = None
+    weights_dir: Path = Path(__file__).resolve().parents[1] / ".tools" / "weights"  # `make weights`
 
 
 class DispatcherSettings(Section):

@@ -56,6 +56,17 @@ def _stream(capture: Any) -> _Stream:
     )
 
 
+def open_video(path: Path, bounds: Bounds) -> Any:
+    """Open a video for reading frames from its start; the caller releases it. Raises PictureRefused."""
+    capture = _open(path)
+    try:
+        _check(_stream(capture), bounds)
+    except PictureRefused:
+        capture.release()
+        raise
+    return capture
+
+
 def probe_video(path: Path, media_type: str, bounds: Bounds) -> Probe:
     """Read size, rate and length and decode the first, middle and last frame.
 
