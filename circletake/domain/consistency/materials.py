@@ -48,7 +48,8 @@ class MaterialJudgement:
     """One subject over a take's judged frames.
 
     `score`: the worst counted aspect; a shot is as good as what is wrong with it. `scores`: per aspect, the statistic of the frames that showed it. `drift_curve`: (frame, worst counted score or
-    None where nothing could be judged). `broken`: the counted aspects that failed, the identity first.
+    None where nothing could be judged). `counted`: the aspects that decide, the identity first; `broken`: those of
+    them that failed.
     `observed`: frames that showed the aspect. `unseen`: how many frames gave each doubt about the identity.
     `instead`: the cast member seen most often in the subject's place.
     """
@@ -62,6 +63,7 @@ class MaterialJudgement:
     worst_frame: int | None = None
     reasons: tuple[Reason, ...] = ()
     broken: tuple[Aspect, ...] = ()
+    counted: tuple[Aspect, ...] = ()
     observed: Mapping[Aspect, int] = field(default_factory=dict)
     unseen: Mapping[Reason, int] = field(default_factory=dict)
     frames: int = 0
@@ -82,6 +84,7 @@ class MaterialJudgement:
             "worst_frame": self.worst_frame,
             "reasons": [reason.value for reason in self.reasons],
             "broken": [aspect.value for aspect in self.broken],
+            "counted": [aspect.value for aspect in self.counted],
             "observed": {aspect.value: count for aspect, count in self.observed.items()},
             "unseen": {reason.value: count for reason, count in self.unseen.items()},
             "frames": self.frames,
@@ -105,6 +108,7 @@ class MaterialJudgement:
             worst_frame=stored["worst_frame"],
             reasons=tuple(Reason(each) for each in stored["reasons"]),
             broken=tuple(Aspect(each) for each in stored["broken"]),
+            counted=tuple(Aspect(each) for each in stored["counted"]),
             observed={Aspect(name): count for name, count in stored["observed"].items()},
             unseen={Reason(name): count for name, count in stored["unseen"].items()},
             frames=stored["frames"],
@@ -159,6 +163,7 @@ def judge_material(
         worst_frame=min(known)[1] if known else None,
         reasons=tuple(dict.fromkeys((*reasons, *_drift(frames, counted[0])))),
         broken=tuple(aspect for aspect in counted if verdicts.get(aspect) is Verdict.FAIL),
+        counted=counted,
         observed={aspect: len(ps) for aspect, ps in seen.items()},
         unseen=Counter(frame.doubts[counted[0]] for frame in frames if counted[0] in frame.doubts),
         frames=len(frames),
@@ -187,7 +192,6 @@ def second_opinion(
     judged: MaterialJudgement,
     opinion: Mapping[Aspect, float],
     profile: Profile,
-    kind: CharacterKind = CharacterKind.HUMAN,
     *,
     trust: float = 1.0,
 ) -> MaterialJudgement:
@@ -209,8 +213,7 @@ def second_opinion(
     from_doubts = {
         aspect: Reason.NO_DETECTION for aspect, v in verdicts.items() if v is Verdict.NOT_ASSESSABLE
     }
-    counted = profile.counted(kind)
-    verdict, reasons = decide(counted, verdicts, from_doubts)
+    verdict, reasons = decide(judged.counted, verdicts, from_doubts)
     kept = tuple(r for r in judged.reasons if r is not Reason.NEAR_THRESHOLD and r not in MISMATCH.values())
     own = tuple(r for r in reasons if r is Reason.NEAR_THRESHOLD or r in MISMATCH.values())
     if verdict is Verdict.PASS and set(kept) & _PERSONS_MATTER:
@@ -219,10 +222,11 @@ def second_opinion(
         judged,
         verdict=verdict,
         score=min((p for aspect, p in scores.items() if aspect in counted), default=None),
+        score=min((p for aspect, p in scores.items() if aspect in judged.counted), default=None),
         scores=scores,
         verdicts=verdicts,
         reasons=own + kept,
-        broken=tuple(aspect for aspect in counted if verdicts.get(aspect) is Verdict.FAIL),
+        broken=tuple(aspect for aspect in judged.counted if verdicts.get(aspect) is Verdict.FAIL),
     )
 
 

@@ -1,6 +1,6 @@
 """What judging goes by in this installation, and which profile holds for whom."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from circletake.domain.consistency.calibration import Calibrations
@@ -21,6 +21,10 @@ class JudgingRules:
     calibrations: Calibrations
     calibrations_id: str
     default_profile: Profile
+    models: Mapping[EvaluatorId, str]  # of those that are a model of the catalogue, its id
+
+    def of_model(self, model_id: str) -> EvaluatorId | None:
+        return next((evaluator for evaluator, own in self.models.items() if own == model_id), None)
 
 
 def profile_for(scoped: Sequence[Scoped], *, production: str, character: str) -> Profile:

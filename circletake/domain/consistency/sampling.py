@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from circletake.domain.consistency.calibration import logit
@@ -68,17 +69,17 @@ def refine(
 
     `scores` maps the frames seen to their score, None where nothing could be judged. A gap is worth a look when
     the score falls or rises across it, when either side lies in the zone of doubt, or when one side couldn't be
-    judged. At the ends, the first and the last frame close the gap. Never returns a frame twice, nor more than
+    judged. The very ends of the video stay left out. Never returns a frame twice, nor more than
     `max_frames` leaves; nothing when all seen is clear.
     """
     left = max_frames - len(scores)
     if left <= 0 or not scores:
         return []
-    seen = sorted(scores)
+    seen, margin = sorted(scores), int(total * _MARGIN)
     gaps: list[tuple[float, int, int]] = []
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         gaps.append((_worth(scores[before], scores[after], threshold), before, after))
-    for end, edge in ((seen[0], -1), (seen[-1], total)):
+    for end, edge in ((seen[0], margin - 1), (seen[-1], total - margin)):
         own = _worth(scores[end], scores[end], threshold)
         gaps.append((own, min(end, edge), max(end, edge)))
     found: list[int] = []

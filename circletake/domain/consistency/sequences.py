@@ -7,7 +7,7 @@ wrong shots such a comparison turns round and calls the right ones wrong.
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any, Literal
 
 from circletake.domain.consistency.calibration import logit
@@ -310,7 +310,7 @@ def _cuts(
 ) -> tuple[Cut, ...]:
     shown = [at for at, each in enumerate(shots) if each.judgement is not None]
     found: list[Cut] = []
-    for before, after in zip(shown, shown[1:], strict=False):
+    for before, after in pairwise(shown):
         scores = pairs.get((before, after))
         if scores is None or after - before - 1 > between:
             continue

@@ -90,6 +90,7 @@ class ReferenceFinding(StrEnum):
     TURNED_AWAY = "turned_away"
     OCCLUDED = "occluded"
     UNREADABLE = "unreadable"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
