@@ -1,4 +1,7 @@
-"""Take back a file that was uploaded by mistake, before anything uses it. Its row stays as a tombstone."""
+"""Take back a file that was uploaded by mistake, or whose rights holder insists. Its row stays as a tombstone.
+
+A generation's record keeps its inputs; a reference doesn't keep a file: see `withdraw_references`.
+"""
 
 from uuid import UUID
 
@@ -6,19 +9,23 @@ from sqlalchemy import func, select
 
 from circletake.domain.errors import Conflict
 from circletake.kit import clock
+from circletake.ports import Seal
 from circletake.records.generations import GenerationInput
 from circletake.records.media import MediaFile
 from circletake.records.session import Database
 from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
 from circletake.usecases.find_media import find_file
+from circletake.usecases.keep_references import withdraw_references
 from circletake.usecases.steps import add_step
 
 
-async def withdraw_media(database: Database, *, tenant_id: UUID, media_id: UUID) -> MediaFile:
+async def withdraw_media(
+    database: Database, seal: Seal, *, tenant_id: UUID, api_key_id: UUID | None, media_id: UUID
+) -> MediaFile:
     """Mark the file withdrawn and have its object purged; one whose object is gone already is returned as it is.
 
     The row is locked: a request that would use the file either came first, and this is refused, or finds it
-    withdrawn. Raises NotFound, or Conflict `media_in_use`.
+    withdrawn. Raises NotFound, or Conflict `media_in_use` or `enforcement_running`.
     """
     async with database.tenant(tenant_id) as session:
         file = await find_file(session, tenant_id, media_id, lock=True)
@@ -37,6 +44,7 @@ async def withdraw_media(database: Database, *, tenant_id: UUID, media_id: UUID)
                 code="media_in_use",
                 generation_id=str(used),
             )
+        await withdraw_references(session, seal, file, api_key_id=api_key_id)
         file.state, file.finished_at = "withdrawn", clock.now()
         file.object_key, file.etag = None, None
         await session.flush()

@@ -84,6 +84,12 @@ async def test_other_bytes_than_declared_are_refused(studio):
     assert await studio.stored() == []
 
 
+async def withdraw(studio, file):
+    await withdraw_media(
+        studio.database, studio.seal, tenant_id=studio.tenant.tenant_id, api_key_id=None, media_id=file.id
+    )
+
+
 async def fresh_url(studio, file):
     _, offer = await renew_upload(
         studio.database, studio.gateway, studio.tenant, api_key_id=None, media_id=file.id
@@ -189,7 +195,7 @@ async def test_a_copy_of_a_file_that_was_withdrawn_says_to_upload(studio):
     """The bytes went before they were copied."""
     first = await studio.ready(plate(6))
     again = await studio.declare(plate(6), role=MediaRole.REFERENCE)
-    await withdraw_media(studio.database, tenant_id=studio.tenant.tenant_id, media_id=first.id)
+    await withdraw(studio, first)
     await studio.run(await studio.claim(first.id, "purge"))
     await studio.run(await studio.claim(again.file.id, "inspect"))
     assert (await studio.look(again.file.id)).problem_code == "upload_missing"
@@ -290,7 +296,7 @@ async def test_every_grant_is_on_record_without_its_url(studio):
 async def test_a_withdrawn_file_is_gone_and_remembered(studio):
     """Its object and every version are purged; its record, hash and rights basis stay."""
     file = await studio.ready(plate(11))
-    await withdraw_media(studio.database, tenant_id=studio.tenant.tenant_id, media_id=file.id)
+    await withdraw(studio, file)
     await studio.run(await studio.claim(file.id, "purge"))
     assert await studio.stored() == []
     with pytest.raises(StorageFault):
@@ -307,7 +313,7 @@ async def test_withdrawing_during_the_inspection_wins(studio):
     """The inspector publishes nothing and cleans up after itself."""
     file = await studio.completed(plate(12))
     step = await studio.claim(file.id)
-    await withdraw_media(studio.database, tenant_id=studio.tenant.tenant_id, media_id=file.id)
+    await withdraw(studio, file)
     await studio.run(step)
     assert (await studio.look(file.id)).state == "withdrawn"
     assert await studio.stored() == []

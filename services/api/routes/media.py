@@ -166,8 +166,16 @@ async def download(media_id: UUID, who: Reader, desk: Desk) -> DownloadReply:
 
 @router.delete("/{media_id}", responses=declared(409))
 async def withdraw(media_id: UUID, who: Writer, desk: Desk) -> MediaReply:
-    """Withdraw a file that was uploaded by mistake, before anything uses it. Its object goes, its record stays."""
-    return MediaReply.of(await withdraw_media(desk.database, tenant_id=who.tenant_id, media_id=media_id))
+    """Withdraw a file that no generation used. Its object and what was seen in it go, its record stays. A reference
+    set that was approved with it is superseded: the look needs a new one."""
+    file = await withdraw_media(
+        desk.database,
+        await seal_of(desk, who),
+        tenant_id=who.tenant_id,
+        api_key_id=who.api_key_id,
+        media_id=media_id,
+    )
+    return MediaReply.of(file)
 
 
 async def _settled(desk: Gateway, file: MediaFile, wait: float) -> MediaFile | None:
