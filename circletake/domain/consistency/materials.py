@@ -221,7 +221,6 @@ def second_opinion(
     return replace(
         judged,
         verdict=verdict,
-        score=min((p for aspect, p in scores.items() if aspect in counted), default=None),
         score=min((p for aspect, p in scores.items() if aspect in judged.counted), default=None),
         scores=scores,
         verdicts=verdicts,
