@@ -120,6 +120,10 @@ _LINKS = (
     ("take", "take_id", "takes"),
     ("media", "media_id", "media"),
     ("sheet", "sheet_media_id", "media"),
+    ("reference", "reference_id", "references"),
+    ("reference_set", "reference_set_id", "reference-sets"),
+    ("check", "check_id", "consistency-checks"),
+    ("enforcement", "enforcement_id", "consistency-enforcements"),
     ("endpoint", "endpoint_id", "webhook-endpoints"),
 )
 

@@ -325,7 +325,14 @@ def test_any_retry_after_header_is_survived(header: str) -> None:
 
 def test_the_default_filter_is_part_of_the_catalogue() -> None:
     """An endpoint without a filter hears of finished, held, failed and filtered work, all known event types."""
-    assert {"generation.finished", "generation.held", "take.failed", "take.filtered"} == DEFAULT_EVENT_TYPES
+    assert {
+        "generation.finished",
+        "generation.held",
+        "take.failed",
+        "take.filtered",
+        "consistency_check.finished",
+        "consistency_enforcement.finished",
+    } == DEFAULT_EVENT_TYPES
     assert unknown_event_types(DEFAULT_EVENT_TYPES) == ()
     ordinary = set(EVENT_TYPES) - {"endpoint.challenge", "endpoint.test"}
     assert unknown_event_types(["take.lost", *ordinary, "a", "a"]) == ("a", "take.lost")

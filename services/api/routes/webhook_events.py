@@ -8,9 +8,13 @@ from fastapi.responses import PlainTextResponse
 
 from services.api.schemas.webhooks import (
     ChallengeData,
+    CheckData,
     DisabledData,
+    EnforcementData,
     GenerationData,
+    JudgedTakeData,
     MediaData,
+    ReferenceData,
     TakeData,
     TestData,
     WebhookMessage,
@@ -37,6 +41,27 @@ _SENT: dict[str, tuple[Any, str]] = {
     "take.circled": (WebhookMessage[TakeData], "Somebody chose a take."),
     "take.uncircled": (WebhookMessage[TakeData], "Somebody took their choice back."),
     "take.rejected": (WebhookMessage[TakeData], "Somebody rejected a take."),
+    "take.judged": (WebhookMessage[JudgedTakeData], "A take was compared with the characters of a check."),
+    "reference.inspected": (
+        WebhookMessage[ReferenceData],
+        "A picture was looked at as a reference; `findings` says what is wrong with it.",
+    ),
+    "consistency_check.judged": (
+        WebhookMessage[CheckData],
+        "Every verdict of a check is there; its continuity sheet is being drawn.",
+    ),
+    "consistency_check.waiting": (
+        WebhookMessage[CheckData],
+        "A check waits for an evaluator that is down; it goes on by itself.",
+    ),
+    "consistency_check.finished": (
+        WebhookMessage[CheckData],
+        "A check has ended, with its continuity sheet or a failure `code`.",
+    ),
+    "consistency_enforcement.finished": (
+        WebhookMessage[EnforcementData],
+        "An enforcement has stopped: a take passed, or `stop_reason` says why none did.",
+    ),
     "media.ready": (WebhookMessage[MediaData], "An upload was looked at and can be used."),
     "media.refused": (WebhookMessage[MediaData], "An upload was refused; `code` says why."),
     "endpoint.challenge": (

@@ -232,6 +232,10 @@ class Links(Reply):
     take: str | None = None
     media: str | None = None
     sheet: str | None = None
+    reference: str | None = None
+    reference_set: str | None = None
+    check: str | None = None
+    enforcement: str | None = None
     endpoint: str | None = None
 
 
@@ -269,6 +273,67 @@ class MediaData(OfProduction):
     role: str
     state: str
     code: str | None = Field(default=None, description="Why it was refused")
+
+
+VerdictWord = Literal["pass", "fail", "needs_human", "not_assessable"]
+
+
+class JudgedTakeData(EventData):
+    """A take was judged for a check. Told once per check and take."""
+
+    production_id: UUID
+    shot_id: UUID | None
+    external_ref: str | None = Field(default=None, description="Of the generation, as you gave it")
+    generation_id: UUID | None = None
+    sequence: int | None = Field(
+        default=None, description="Counts per generation; null when it was judged apart from one"
+    )
+    check_id: UUID
+    take_id: UUID
+    media_id: UUID
+    state: str = Field(description="judged, or unreadable")
+    verdict: VerdictWord | None = Field(description="The gravest of its subjects'; null when unreadable")
+    reasons: list[str]
+    code: str | None = Field(default=None, description="Why it was unreadable")
+
+
+class ReferenceData(EventData):
+    """A picture was looked at as a reference. It carries nothing of what was seen but what is wrong."""
+
+    production_id: UUID
+    character_id: UUID
+    look_id: UUID
+    reference_set_id: UUID
+    reference_id: UUID
+    media_id: UUID
+    external_ref: str | None = Field(description="Of the character, as you gave it")
+    state: Literal["ready", "unusable"]
+    findings: list[str] = Field(description="Codes; more stands at the reference")
+
+
+class CheckData(EventData):
+    production_id: UUID
+    check_id: UUID
+    generation_id: UUID | None = Field(description="Whose enforcement it judges for")
+    external_ref: str | None = Field(description="Of the check, as you gave it")
+    state: str
+    verdict: VerdictWord | None = Field(description="The gravest of all; null until it is judged")
+    waiting_for: str | None = Field(description="Why it waits: an evaluator that is down")
+    code: str | None = Field(default=None, description="Why it failed")
+    sheet_media_id: UUID | None = Field(description="The continuity sheet, once it is drawn")
+
+
+class EnforcementData(EventData):
+    production_id: UUID
+    shot_id: UUID | None
+    generation_id: UUID
+    enforcement_id: UUID
+    external_ref: str | None = Field(default=None, description="Of the generation, as you gave it")
+    sequence: int | None = Field(default=None, description="Counts per generation")
+    check_id: UUID | None = None
+    state: str = Field(description="passed, needs_review, failed or canceled")
+    stop_reason: str | None
+    best_take_id: UUID | None
 
 
 class DisabledData(EventData):
