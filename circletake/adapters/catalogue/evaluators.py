@@ -14,6 +14,7 @@ import circletake.data
 from circletake.adapters.catalogue.places import CatalogueFault, line_of, load_yaml
 from circletake.domain.consistency.calibration import Calibration, Calibrations
 from circletake.domain.consistency.profiles import Profile, Statistic, Threshold
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.consistency.words import Aspect, CharacterKind, EvaluatorId, ShotSize
 
 Text = Annotated[str, Field(min_length=1)]
@@ -29,6 +30,7 @@ class EvaluatorCard:
     id: EvaluatorId
     title: str
     aspects: tuple[Aspect, ...]
+    model: str | None = None  # of the models' catalogue, where a model answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,16 @@ class EvaluatorCatalogue:
     cards: tuple[EvaluatorCard, ...]
     calibrations: Calibrations
     default: Profile
+    finder: EvaluatorId  # the one that finds the characters
 
     def card(self, evaluator: EvaluatorId) -> EvaluatorCard | None:
         return next((card for card in self.cards if card.id == evaluator), None)
+
+    @property
+    def calibrations_id(self) -> str:
+        """Changes whenever a number that is judged by changes."""
+        ids = sorted(each.id for each in self.calibrations.entries.values())
+        return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
 
 
 class _Strict(BaseModel):
@@ -71,6 +80,7 @@ class EvaluatorEntry(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:-]*$")]
     version: Text
     title: Text
+    model: Text | None = None
     aspects: Annotated[dict[Aspect, AspectEntry], Field(min_length=1)]
 
 
@@ -102,6 +112,7 @@ class ProfileEntry(_Strict):
 
 class EvaluatorsFile(_Strict):
     version: Literal[1]
+    default: Text
     evaluators: Annotated[tuple[EvaluatorEntry, ...], Field(min_length=1)]
     profile: ProfileEntry
 
@@ -120,7 +131,7 @@ def load_evaluators(path: Path | None = None) -> EvaluatorCatalogue:
         evaluator = EvaluatorId(entry.name, entry.version)
         if evaluator in cards:
             raise CatalogueFault(_at(own, node, ("evaluators", index), f"{evaluator} is given twice"))
-        cards[evaluator] = EvaluatorCard(evaluator, entry.title, tuple(entry.aspects))
+        cards[evaluator] = EvaluatorCard(evaluator, entry.title, tuple(entry.aspects), entry.model)
         for aspect, numbers in entry.aspects.items():
             try:
                 calibrations.append(_calibration(evaluator, aspect, numbers))
@@ -131,7 +142,24 @@ def load_evaluators(path: Path | None = None) -> EvaluatorCatalogue:
         default = _profile(file.profile)
     except ValueError as error:
         raise CatalogueFault(_at(own, node, ("profile",), str(error))) from error
-    return EvaluatorCatalogue(tuple(cards.values()), Calibrations.of(calibrations), default)
+    finder = next((each for each in cards if str(each) == file.default), None)
+    if finder is None:
+        message = f"the default, {file.default}, is not among the evaluators: {', '.join(map(str, cards))}"
+        raise CatalogueFault(_at(own, node, ("default",), message))
+    return EvaluatorCatalogue(tuple(cards.values()), Calibrations.of(calibrations), default, finder)
+
+
+def load_rules(path: Path | None = None) -> JudgingRules:
+    """Read the file as what judging goes by. Raises CatalogueFault."""
+    found = load_evaluators(path)
+    return JudgingRules(
+        default_evaluator=found.finder,
+        evaluators=tuple(card.id for card in found.cards),
+        calibrations=found.calibrations,
+        calibrations_id=found.calibrations_id,
+        default_profile=found.default,
+        models={card.id: card.model for card in found.cards if card.model is not None},
+    )
 
 
 def _calibration(evaluator: EvaluatorId, aspect: Aspect, entry: AspectEntry) -> Calibration:
