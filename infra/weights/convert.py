@@ -149,6 +149,21 @@ def _tensor_at(data: bytes, at: int) -> tuple[Floats | None, int]:
     return values.reshape(dimensions).copy(), place + 4 * count
 
 
+def of_plain_pixels(kernel: Floats, bias: Floats) -> tuple[Floats, Floats]:
+    """A first convolution, which has no padding, with dlib's input layer, (value - mean) / 256, folded in."""
+    # summed exactly: a processor's own order of additions would change the files' hashes
+    taken = [
+        math.fsum(
+            float(weight) * mean
+            for channel, mean in zip(each, _CHANNEL_MEANS, strict=True)
+            for weight in channel.flat
+        )
+        for each in kernel
+    ]
+    shifted = [float(value) - part / 256 for value, part in zip(bias, taken, strict=True)]
+    return kernel / np.float32(256), np.array(shifted, np.float32)
+
+
 class Graph:
     """An ONNX graph under construction."""
 
@@ -171,10 +186,8 @@ class Graph:
         return output
 
     def prepared_input(self) -> str:
-        """RGB as 0-255 floats, channels last -> dlib's input layer."""
-        first = self.add("Transpose", "input", perm=[0, 3, 1, 2])
-        means = self.constant(np.array(_CHANNEL_MEANS, np.float32).reshape(1, 3, 1, 1))
-        return self.add("Mul", self.add("Sub", first, means), self.constant(np.array(1 / 256, np.float32)))
+        """RGB as 0-255 floats, channels last -> channels first."""
+        return self.add("Transpose", "input", perm=[0, 3, 1, 2])
 
     def convolution(
         self, value: str, weights: Floats, bias: Floats, stride: int, pad: int, name: str | None = None
@@ -209,7 +222,10 @@ def _affine_convolution(
     kernel = parameters[: filters * channels * side * side].reshape(filters, channels, side, side)
     bias = parameters[kernel.size :]
     gain, offset = affine[:filters], affine[filters:]
-    return graph.convolution(value, kernel * gain[:, None, None, None], bias * gain + offset, stride, pad)
+    kernel, bias = kernel * gain[:, None, None, None], bias * gain + offset
+    if channels == 3:
+        kernel, bias = of_plain_pixels(kernel, bias)
+    return graph.convolution(value, kernel, bias, stride, pad)
 
 
 def write_resnet(data: bytes, target: Path) -> None:
@@ -265,9 +281,17 @@ def write_detector(data: bytes, target: Path) -> None:
         gain = affine[:filters] / np.sqrt(variances + np.float32(_BATCH_NORM_EPSILON))
         bias = parameters[kernel.size :] * gain + affine[filters:] - gain * means
         kernel = kernel * gain[:, None, None, None]
-        value = graph.add("Relu", graph.convolution(value, kernel, bias, stride, pad))
+        if channels == 3:
+            kernel, bias = of_plain_pixels(kernel, bias)
+        # 45 channels become 48, the new ones always 0: onnxruntime's blocked kernels want multiples of 16
+        more, before = -filters % 16, -channels % 16 if channels > 3 else 0
+        kernel = np.pad(kernel, ((0, more), (0, before), (0, 0), (0, 0)))
+        value = graph.add("Relu", graph.convolution(value, kernel, np.pad(bias, (0, more)), stride, pad))
     last = graph.next()
-    graph.convolution(value, last[: 45 * 81].reshape(1, 45, 9, 9), last[45 * 81 :], 1, 4, name="score")
+    # a convolution to one channel, written as the transposed one with the kernel turned: a third of the time
+    turned = np.pad(last[: 45 * 81].reshape(45, 1, 9, 9)[:, :, ::-1, ::-1], ((0, 3), (0, 0), (0, 0), (0, 0)))
+    weights, bias = graph.constant(turned), graph.constant(last[45 * 81 :])
+    graph.add("ConvTranspose", value, weights, bias, name="score", kernel_shape=[9, 9], pads=[4] * 4)
     graph.save(target, [1, "height", "width", 3], ("score", [1, 1, "rows", "columns"]))
 
 
