@@ -13,6 +13,8 @@ from circletake.ports.messages import (
 from circletake.ports.models import AsyncStatus, InvokeAnswer, ModelCatalogue, ModelRunner
 from circletake.ports.pictures import (
     CompositeReport,
+    ContinuityCell,
+    ContinuityRow,
     LayBackFault,
     ModelInput,
     PictureDesk,
@@ -36,6 +38,8 @@ __all__ = [
     "AsyncStatus",
     "CastMember",
     "CompositeReport",
+    "ContinuityCell",
+    "ContinuityRow",
     "Doorbell",
     "Evaluator",
     "EvaluatorDown",

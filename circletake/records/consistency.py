@@ -176,7 +176,9 @@ class Judgement(TenantRecord):
     scores: Mapped[dict[str, Any]] = mapped_column(default=dict)  # per aspect
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     worst_frame: Mapped[int | None]
+    body: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the judgement whole
     frames: Mapped[list[Any]] = mapped_column(default=list)
+    beside: Mapped[dict[str, Any]] = mapped_column(default=dict)  # likeness to neighbours, by their judgement
     evaluators: Mapped[list[Any]] = mapped_column(default=list)
     opinion: Mapped[dict[str, Any] | None]  # what a second opinion changed, without its words
     opinion_text: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from circletake.domain.consistency.words import Aspect, Box, Reason
+from circletake.domain.consistency.words import Aspect, Box, CharacterKind, Reason
 from circletake.kit.ids import new_id
 from circletake.ports import Figure, FrameSeen, Seal
 from circletake.records.consistency import Observation
@@ -78,19 +78,33 @@ async def see_file(
             seen = await tools.evaluator.see(
                 local, file.media_type, frames=frames, people=people, scene=scene, expected=expected
             )
-    rows = [
-        _row(tools, tenant.seal, file, each, part)
-        for each in seen
-        for part, asked in ((PEOPLE, people), (SCENE, scene))
-        if asked
-    ]
-    if rows:
-        async with tools.database.tenant(file.tenant_id) as session:
-            await session.execute(upsert(Observation).values(rows).on_conflict_do_nothing())
+    parts = [part for part, asked in ((PEOPLE, people), (SCENE, scene)) if asked]
+    await keep_seen(tools, tenant.seal, file, seen, parts, evaluator=str(tools.evaluator.id))
     return {each.frame: each for each in seen}
 
 
-def _row(tools: Tools, seal: Seal, file: MediaFile, seen: FrameSeen, part: str) -> dict[str, Any]:
+async def keep_seen(
+    tools: Tools,
+    seal: Seal,
+    file: MediaFile,
+    seen: Sequence[FrameSeen],
+    parts: Sequence[str],
+    *,
+    evaluator: str,
+) -> None:
+    """Keep what an evaluator saw. What somebody else kept meanwhile stays."""
+    rows = [_row(seal, file, each, part, evaluator) for each in seen for part in parts]
+    if rows:
+        async with tools.database.tenant(file.tenant_id) as session:
+            await session.execute(upsert(Observation).values(rows).on_conflict_do_nothing())
+
+
+def part_of(kind: CharacterKind) -> str:
+    """Return which part of a frame shows a character of this kind."""
+    return PEOPLE if kind is CharacterKind.HUMAN else SCENE
+
+
+def _row(seal: Seal, file: MediaFile, seen: FrameSeen, part: str, evaluator: str) -> dict[str, Any]:
     identifier = new_id()
     content = (
         json.dumps([_figure_document(figure) for figure in seen.figures]).encode()
@@ -101,7 +115,7 @@ def _row(tools: Tools, seal: Seal, file: MediaFile, seen: FrameSeen, part: str) 
         "id": identifier,
         "tenant_id": file.tenant_id,
         "media_id": file.id,
-        "evaluator": str(tools.evaluator.id),
+        "evaluator": evaluator,
         "part": part,
         "frame": seen.frame,
         "width": seen.width,

@@ -6,7 +6,8 @@ worker that lost its lease can never overwrite what another one published.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ from circletake.usecases.tools import TenantAtWork, Tools
 _PUTTING = "putting"
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A finished file on the local disk and the new key it is to have."""
+
+    key: str
+    path: Path
+    media_type: str
+
+
 async def publish_file(
     tools: Tools,
     tenant: TenantAtWork,
@@ -30,10 +40,27 @@ async def publish_file(
     media_type: str,
     record: Callable[[StoredObject], Awaitable[bool]],
 ) -> None:
-    """Put a file under a new key and have it recorded. `record` ends the step in the transaction that records the
-    file and returns whether it did; without a record the object is taken away again. Raises FenceLost.
+    """Put one file under a new key and have it recorded; see `publish_files`."""
+
+    async def record_one(stored: Sequence[StoredObject]) -> bool:
+        return await record(stored[0])
+
+    await publish_files(tools, tenant, step, [Output(key, path, media_type)], record=record_one)
+
+
+async def publish_files(
+    tools: Tools,
+    tenant: TenantAtWork,
+    step: ClaimedStep,
+    outputs: Sequence[Output],
+    *,
+    record: Callable[[Sequence[StoredObject]], Awaitable[bool]],
+) -> None:
+    """Put files under new keys and have them recorded, all or none. `record` ends the step in the transaction that
+    records the files and returns whether it did; without a record the objects are taken away again. Raises FenceLost.
     """
     await take_away_unrecorded(tools, tenant, step.details)
+    keys = [each.key for each in outputs]
     async with tools.database.tenant(step.tenant_id) as session:
         noted = await session.scalar(
             update(Step)
@@ -43,27 +70,29 @@ async def publish_file(
                 Step.fence == step.fence,
                 Step.state == "running",
             )
-            .values(details={**step.details, _PUTTING: [key]})
+            .values(details={**step.details, _PUTTING: keys})
             .returning(Step.id)
             .execution_options(synchronize_session=False)
         )
         if noted is None:
             raise FenceLost
-    putting = asyncio.ensure_future(tools.store.put_file(tenant.storage, key, path, media_type))
+    putting = asyncio.gather(
+        *(tools.store.put_file(tenant.storage, each.key, each.path, each.media_type) for each in outputs)
+    )
     try:
         stored = await asyncio.shield(putting)
     except asyncio.CancelledError:
         # the upload goes on in its thread whether it is waited for or not
         await asyncio.wait({putting})
-        await tools.store.delete(tenant.storage, [key])
+        await tools.store.delete(tenant.storage, keys)
         raise
     try:
         recorded = await record(stored)
     except FenceLost:
-        await tools.store.delete(tenant.storage, [key])
+        await tools.store.delete(tenant.storage, keys)
         raise
     if not recorded:
-        await tools.store.delete(tenant.storage, [key])
+        await tools.store.delete(tenant.storage, keys)
 
 
 async def take_away_unrecorded(tools: Tools, tenant: TenantAtWork, details: Mapping[str, Any]) -> None:

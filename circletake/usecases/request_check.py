@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from circletake.domain.consistency.profiles import Profile, Scoped, changed
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.consistency.words import ShotSize
 from circletake.domain.errors import Invalid
 from circletake.domain.pictures import Violation
 from circletake.kit.ids import new_id
-from circletake.ports import JudgingRules, ModelCatalogue, Seal
+from circletake.ports import ModelCatalogue, Seal
 from circletake.records.consistency import (
     CheckMaterial,
     CheckResult,
@@ -293,7 +294,7 @@ async def _record(
 
 async def _judged_before(session: TenantSession, keys: Sequence[str]) -> dict[str, UUID]:
     rows = await session.execute(select(Judgement.key, Judgement.id).where(Judgement.key.in_(keys)))
-    return {key: identifier for key, identifier in rows}
+    return {row.key: row.id for row in rows}
 
 
 def material_row(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.tenants import TenantStorage
 from circletake.ports import (
     Evaluator,
@@ -44,6 +45,7 @@ class Tools:
     signer: ManifestSigner
     sender: WebhookSender
     evaluator: Evaluator
+    rules: JudgingRules
     scratch: Path
     webhook_timeout_seconds: float = 20.0
     webhook_disable_after_hours: float = 120.0

@@ -469,6 +469,8 @@ def upgrade() -> None:
         sa.Column("scores", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("worst_frame", sa.Integer(), nullable=True),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("beside", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("frames", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("evaluators", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("opinion", postgresql.JSONB(astext_type=sa.Text()), nullable=True),

@@ -7,11 +7,13 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from circletake.adapters.aws import AwsClients, LongLivedCredentials
+from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.kms.vault import KmsVault
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.provisioning import AwsTenantProvisioner, ProvisioningPlace
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.kit.paging import Cursors
 from circletake.ports import ModelCatalogue, ObjectStore, TenantProvisioner, Vault
 from circletake.records.session import Database
@@ -30,6 +32,7 @@ class Gateway:
     database: Database
     operator_database: Database
     catalogue: ModelCatalogue
+    rules: JudgingRules
     vault: Vault
     store: ObjectStore
     provisioner: TenantProvisioner
@@ -71,6 +74,7 @@ def build_gateway(settings: Settings) -> Gateway:
         database=database,
         operator_database=operator_database,
         catalogue=load_catalogue(settings.catalogue.override_path, offline=settings.catalogue.offline),
+        rules=load_rules(),
         vault=KmsVault(aws, sessions, endpoint=place.kms_endpoint),
         store=S3ObjectStore(aws, sessions, S3Place(place.s3_endpoint, place.s3_public_endpoint)),
         provisioner=AwsTenantProvisioner(aws, _provisioning(settings)),

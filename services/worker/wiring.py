@@ -1,36 +1,26 @@
 """The worker's composition root: adapters for the tools, a runner and a bell per lane."""
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 from circletake import __version__
 from circletake.adapters.aws import AwsClients, LongLivedCredentials, Timeouts
 from circletake.adapters.bedrock.runner import BedrockModelRunner
 from circletake.adapters.c2pa.config import KmsKey, SigningConfig
 from circletake.adapters.c2pa.signer import C2paManifestSigner
+from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.kms.vault import KmsVault
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.desk import VisionPictureDesk
+from circletake.adapters.vision.likeness.evaluator import LikenessEvaluator
 from circletake.adapters.webhooks.sender import AiohttpWebhookSender
-from circletake.domain.consistency.words import EvaluatorId
 from circletake.kit.children import ChildPool
-from circletake.ports import EvaluatorDown
 from circletake.records.session import Database
 from circletake.settings import Settings, require
 from circletake.usecases.tools import Tools
 from services.worker.scratch import Scratch
-
-
-class _NotWired:
-    id = EvaluatorId("likeness", "1")
-
-    async def see(self, *_: object, **__: object) -> NoReturn:
-        raise EvaluatorDown("no evaluator yet")
-
-    compare = crops = see
 
 
 @dataclass(slots=True)
@@ -38,7 +28,7 @@ class Workshop:
     """The tools and what has to be closed after them."""
 
     tools: Tools
-    children: ChildPool
+    children: tuple[ChildPool, ...]
     desk: VisionPictureDesk
     sender: AiohttpWebhookSender
     clients: tuple[AwsClients, AwsClients]
@@ -47,7 +37,8 @@ class Workshop:
     async def close(self) -> None:
         await self.sender.close()
         self.desk.close()
-        self.children.close()
+        for pool in self.children:
+            pool.close()
         for clients in self.clients:
             clients.close()
         await self.tools.database.close()
@@ -71,7 +62,9 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
     )
     sessions = StsTenantSessions(clients, StsPlace(place.region, place.sts_endpoint, key), role="work")
     children = ChildPool(settings.worker.child_processes)
-    desk = VisionPictureDesk(children, bounds=Bounds(max_child_bytes=settings.worker.child_memory_bytes))
+    bounds = Bounds(max_child_bytes=settings.worker.child_memory_bytes)
+    desk = VisionPictureDesk(children, bounds=bounds)
+    judges = ChildPool(settings.worker.judge_slots)  # apart: each keeps the networks in its memory
     sender = AiohttpWebhookSender(
         allow_loopback=settings.webhooks.allow_loopback, allowed_ports=settings.webhooks.allowed_ports
     )
@@ -87,14 +80,15 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         desk=desk,
         signer=C2paManifestSigner(_signing(settings), children),
         sender=sender,
-        evaluator=_NotWired(),
+        evaluator=LikenessEvaluator(judges, settings.worker.weights_dir, bounds=bounds),
+        rules=load_rules(),
         scratch=scratch.path,
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,
         poll_seconds=settings.worker.poll_seconds,
         public_url=settings.api.public_url,
     )
-    return Workshop(tools, children, desk, sender, (clients, model_clients), scratch)
+    return Workshop(tools, (children, judges), desk, sender, (clients, model_clients), scratch)
 
 
 def _signing(settings: Settings) -> SigningConfig:

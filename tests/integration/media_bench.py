@@ -15,6 +15,7 @@ import asyncpg
 
 from circletake.adapters.c2pa.config import SigningConfig
 from circletake.adapters.c2pa.signer import C2paManifestSigner
+from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.vision.desk import VisionPictureDesk
 from circletake.domain.kinds import MediaRole
@@ -205,6 +206,7 @@ async def bench(
             "signer": instruments.signer,
             "sender": None,
             "evaluator": None,
+            "rules": load_rules(),
             "scratch": tmp_path,
             **changes,
         }

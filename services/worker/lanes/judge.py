@@ -2,9 +2,19 @@
 
 from collections.abc import Mapping
 
+from circletake.usecases.call_model import PaidCall
+from circletake.usecases.conclude_check import conclude_check
+from circletake.usecases.judge_material import judge_material
+from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
 from services.worker.runner import Handler
 
 
-def handlers(tools: Tools) -> Mapping[str, Handler]:  # noqa: ARG001
-    return {}
+def handlers(tools: Tools) -> Mapping[str, Handler]:
+    async def judge(step: ClaimedStep, _: PaidCall) -> None:
+        await judge_material(tools, step)
+
+    async def conclude(step: ClaimedStep, _: PaidCall) -> None:
+        await conclude_check(tools, step)
+
+    return {"judge": judge, "conclude": conclude}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
-from circletake.ports import CastMember, FrameSeen, Match
+from circletake.domain.pictures import Picture
+from circletake.ports import CastMember, FrameSeen, Match, PictureRefused
 
 
 def see(
@@ -28,7 +29,17 @@ def compare(cast: Sequence[CastMember], seen: Sequence[FrameSeen]) -> list[list[
     return compare(cast, seen)
 
 
-def crops(path: Path, boxes: Sequence[tuple[int, Box]], side: int, bounds: Bounds) -> list[bytes]:
+def crops(path: Path, boxes: Sequence[tuple[int, Box]], side: int, bounds: Bounds) -> list[Picture]:
     from circletake.adapters.vision.likeness.seeing import crops
 
-    return crops(path, boxes, side, bounds)
+    return [_picture(data) for data in crops(path, boxes, side, bounds)]
+
+
+def _picture(data: bytes) -> Picture:
+    import cv2
+    import numpy as np
+
+    if not data:
+        raise PictureRefused("truncated", "a frame of this video can't be read: export it again")
+    height, width = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).shape[:2]
+    return Picture(data, "image/jpeg", width, height)

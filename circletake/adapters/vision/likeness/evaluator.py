@@ -9,6 +9,7 @@ from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.likeness import calls
 from circletake.adapters.vision.likeness.weights import WeightsFault, check_weights
 from circletake.domain.consistency.words import Box, EvaluatorId
+from circletake.domain.pictures import Picture
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
 from circletake.ports import CastMember, EvaluatorDown, FrameSeen, Match, PictureRefused
 
@@ -52,8 +53,8 @@ class LikenessEvaluator:
 
     async def crops(
         self, path: Path, media_type: str, boxes: Sequence[tuple[int, Box]], *, side: int
-    ) -> Sequence[bytes]:
-        """Empty bytes where a frame can't be read. Raises PictureRefused, EvaluatorDown."""
+    ) -> Sequence[Picture]:
+        """Raises PictureRefused, also for a frame that can't be read, and EvaluatorDown."""
         del media_type
         return await self._twice(partial(calls.crops, path, tuple(boxes), side, self._bounds))
 

@@ -1,0 +1,384 @@
+"""Models that judge: embeddings beside what the offline evaluator saw, and a second opinion on what stays undecided.
+
+Every call is paid, so it is on record before it leaves, under no transaction; its answer is kept, so that it is paid
+once. A model that can't answer makes the check wait, or say so; it never lets anything pass.
+"""
+
+import json
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import func, insert, update
+
+from circletake.dialects.contract import UnfitRequest, UnusableAnswer, encode_body
+from circletake.dialects.converse_judge import Order, agreed
+from circletake.dialects.registry import embedder_for, judge_for
+from circletake.domain.consistency.calibration import probability
+from circletake.domain.consistency.materials import MaterialJudgement, second_opinion
+from circletake.domain.consistency.subjects import FrameJudgement
+from circletake.domain.consistency.words import Aspect, Box, CharacterKind, EvaluatorId, Verdict
+from circletake.domain.costs import cost_of_tokens
+from circletake.domain.kinds import Billed
+from circletake.domain.pictures import ModelCard, ModelFault, Picture
+from circletake.kit.ids import new_id
+from circletake.ports import EvaluatorDown, FrameSeen, InvokeAnswer, Match
+from circletake.records.consistency import EvaluatorCall
+from circletake.records.media import MediaFile
+from circletake.usecases.observe_media import PEOPLE, keep_seen, known_observations, part_of
+from circletake.usecases.plan_check import CastLook
+from circletake.usecases.tools import Tools
+
+if TYPE_CHECKING:
+    from circletake.usecases.judge_material import Work
+
+T = TypeVar("T")
+
+EMBEDDED_SIDE = 512  # pixels of what is sent to be embedded
+JUDGED_SIDE = 768  # pixels of what a judge gets to see
+JUDGE_REFERENCES = 3
+_ORDERS: tuple[Order, ...] = ("references_first", "shot_first")
+
+# what another try can't change: the rights or the model, not the hour
+_PASSING = frozenset({"throttled", "unavailable", "timeout", "not_ready", "connection", "model_error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A second opinion: the judgement after it, what is kept of it, and its words (content)."""
+
+    judgement: MaterialJudgement
+    summary: dict[str, Any]
+    text: str = field(repr=False)
+
+
+async def add_embeddings(
+    tools: Tools,
+    work: "Work",
+    frame: FrameSeen,
+    found: Sequence[Match],
+    path: Callable[[], Awaitable[Path]],
+) -> dict[EvaluatorId, Sequence[Match]]:
+    """What the embedding models that the check names say of this frame: one more line of evidence each.
+
+    They see what the offline evaluator found, cut out; a vector is kept like every observation. Raises EvaluatorDown.
+    """
+    added: dict[EvaluatorId, Sequence[Match]] = {}
+    for evaluator, model_id in tools.rules.models.items():
+        if str(evaluator) not in work.rules.evaluators:
+            continue
+        card = tools.catalogue.get(model_id)
+        if card is None:
+            raise EvaluatorDown(f"{model_id} is no longer in the catalogue", retryable=False)
+        kinds = {look.kind for look in work.planned.looks.values()}
+        own: list[Match] = []
+        for part in sorted({part_of(kind) for kind in kinds}):
+            seen = await _embedded(tools, work, work.file, evaluator, card, frame, part, path)
+            for look in work.cast:
+                if part_of(look.kind) == part:
+                    references = await _reference_vectors(tools, work, look, evaluator, card)
+                    own += _cosines(look, references, seen)
+        # where it was found is known already, and so is whether it was pasted
+        wanted = {(match.key, match.figure) for match in found}
+        added[evaluator] = [match for match in own if (match.key, match.figure) in wanted]
+    return added
+
+
+def _cosines(look: CastLook, references: Sequence[Sequence[float]], seen: FrameSeen) -> list[Match]:
+    vectors = [(index, _vector(figure.features)) for index, figure in enumerate(seen.figures)]
+    if seen.scene:
+        vectors.append((-1, _vector(seen.scene)))
+    if not references:
+        return []
+    return [
+        Match(
+            look.key,
+            index,
+            {Aspect.OVERALL: (sum(_dot(vector, each) for each in references) / len(references),)},
+        )
+        for index, vector in vectors
+    ]
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _packed(vector: Sequence[float]) -> bytes:
+    return struct.pack(f"<{len(vector)}f", *vector)
+
+
+def _vector(packed: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(packed) // 4}f", packed)
+
+
+async def _reference_vectors(
+    tools: Tools, work: "Work", look: CastLook, evaluator: EvaluatorId, card: ModelCard
+) -> list[tuple[float, ...]]:
+    """The vectors of a look's references, each asked for once in its life."""
+    vectors = []
+    for media_id, figure in look.references:
+        seen = work.known.get(media_id, {}).get(0)
+        file = work.reference_files.get(media_id) or await _file(tools, work, media_id)
+        if seen is None or file is None:
+            continue
+        embedded = await _embedded(
+            tools, work, file, evaluator, card, seen, part_of(look.kind), _fetcher(tools, work, file)
+        )
+        if look.kind is not CharacterKind.HUMAN:
+            vectors.append(_vector(embedded.scene))
+        elif embedded.figures:
+            largest = max(range(len(embedded.figures)), key=lambda at: embedded.figures[at].face_px)
+            chosen = figure if figure is not None and figure < len(embedded.figures) else largest
+            vectors.append(_vector(embedded.figures[chosen].features))
+    return vectors
+
+
+async def _embedded(
+    tools: Tools,
+    work: "Work",
+    file: MediaFile,
+    evaluator: EvaluatorId,
+    card: ModelCard,
+    frame: FrameSeen,
+    part: str,
+    path: Callable[[], Awaitable[Path]],
+) -> FrameSeen:
+    """The frame with vectors for features, as kept, or as asked for now."""
+    async with tools.database.tenant(file.tenant_id) as session:
+        known = await known_observations(session, work.tenant.seal, str(evaluator), [file.id], [part])
+    if frame.frame in known.get(file.id, {}):
+        return known[file.id][frame.frame]
+    whole = Box(0, 0, frame.width, frame.height)
+    boxes = [figure.box for figure in frame.figures] if part == PEOPLE else [whole]
+    crops = await tools.evaluator.crops(
+        await path(), file.media_type, [(frame.frame, box) for box in boxes], side=EMBEDDED_SIDE
+    )
+    vectors = [await _embed(tools, work, file, evaluator, card, crop) for crop in crops]
+    embedded = (
+        replace(
+            frame,
+            figures=tuple(
+                replace(figure, features=_packed(vector), doubts={})
+                for figure, vector in zip(frame.figures, vectors, strict=True)
+            ),
+            scene=b"",
+        )
+        if part == PEOPLE
+        else replace(frame, figures=(), scene=_packed(vectors[0]))
+    )
+    await keep_seen(tools, work.tenant.seal, file, [embedded], [part], evaluator=str(evaluator))
+    return embedded
+
+
+async def _embed(
+    tools: Tools, work: "Work", file: MediaFile, evaluator: EvaluatorId, card: ModelCard, crop: Picture
+) -> tuple[float, ...]:
+    dialect = embedder_for(card)
+    dimensions = int(card.limits["dimensions"][0])
+    try:
+        body = encode_body(dialect.body(crop, card), card)
+    except UnfitRequest as unfit:
+        raise EvaluatorDown(f"{card.id} doesn't take this crop: {unfit}", retryable=False) from unfit
+    return await _paid(
+        tools,
+        work,
+        file,
+        evaluator,
+        card,
+        card.price.usd,
+        body,
+        partial(tools.runner.invoke, work.tenant.storage, card, body),
+        lambda answer: (dialect.vector(answer.body, dimensions), card.price.usd),
+    )
+
+
+async def _file(tools: Tools, work: "Work", media_id: UUID) -> MediaFile | None:
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        return await session.get(MediaFile, media_id)
+
+
+def _fetcher(tools: Tools, work: "Work", file: MediaFile) -> Callable[[], Awaitable[Path]]:
+    async def fetch() -> Path:
+        path = work.folder / f"{file.id}{Path(file.name).suffix}"
+        if not path.exists():
+            await tools.store.get_file(work.tenant.storage, file.object_key or "", path)
+        return path
+
+    return fetch
+
+
+async def ask_judge(
+    tools: Tools,
+    work: "Work",
+    look: CastLook,
+    shown: FrameJudgement,
+    judgement: MaterialJudgement,
+    path: Callable[[], Awaitable[Path]],
+) -> Asked:
+    """Show a judge model the references and the worst frame, in both orders, and weigh in what it says.
+
+    Raises EvaluatorDown; an answer that isn't an opinion leaves the take with a person.
+    """
+    card = tools.catalogue.get(work.rules.second_opinion or "")
+    evaluator = None if card is None else tools.rules.of_model(card.id)
+    if card is None or evaluator is None:
+        raise EvaluatorDown("the judge is no longer in the catalogue", retryable=False)
+    aspects = [
+        aspect for aspect, verdict in judgement.verdicts.items() if verdict is Verdict.NEEDS_HUMAN
+    ] or [Aspect.OVERALL]
+    pictures = await _reference_crops(tools, work, look)
+    shot = await tools.evaluator.crops(
+        await path(), work.file.media_type, [(shown.frame, shown.box or Box(0, 0, 0, 0))], side=JUDGED_SIDE
+    )
+    if not pictures or not shot:
+        return Asked(judgement, {"evaluator": str(evaluator), "outcome": "nothing_to_show"}, "")
+    dialect = judge_for(card)
+    estimate = cost_of_tokens(card, *dialect.at_most(card, len(pictures), aspects))
+    heard = []
+    for order in _ORDERS:
+        body = dialect.body(pictures, shot[0], card, aspects, order=order)
+        try:
+            heard.append(
+                await _paid(
+                    tools,
+                    work,
+                    work.file,
+                    evaluator,
+                    card,
+                    estimate,
+                    json.dumps([order, [each.value for each in aspects], str(work.material.id)]).encode(),
+                    partial(tools.runner.converse, work.tenant.storage, card, body),
+                    lambda answer: (
+                        dialect.read(answer.body, aspects),
+                        cost_of_tokens(card, *dialect.tokens(answer.body)),
+                    ),
+                )
+            )
+        except UnusableAnswer:
+            return Asked(judgement, {"evaluator": str(evaluator), "outcome": "no_opinion"}, "")
+    profile = work.profiles[look.key]
+    opinion = {}
+    for aspect, values in agreed(*heard).items():
+        calibration = tools.rules.calibrations.get(evaluator, aspect)
+        if calibration is not None:
+            opinion[aspect] = probability(calibration, values, prior=profile.prior)
+    weighed = second_opinion(judgement, opinion, profile)
+    return Asked(
+        weighed,
+        {
+            "evaluator": str(evaluator),
+            "outcome": "heard" if opinion else "undecided",
+            "scores": {aspect.value: p for aspect, p in opinion.items()},
+            "before": judgement.verdict.value,
+        },
+        json.dumps(
+            [{aspect.value: each.difference for aspect, each in one.aspects.items()} for one in heard]
+        ),
+    )
+
+
+async def _reference_crops(tools: Tools, work: "Work", look: CastLook) -> list[Picture]:
+    pictures: list[Picture] = []
+    for media_id, figure in look.references[:JUDGE_REFERENCES]:
+        file = work.reference_files.get(media_id) or await _file(tools, work, media_id)
+        seen = work.known.get(media_id, {}).get(0)
+        if file is None or seen is None:
+            continue
+        box = Box(0, 0, seen.width, seen.height)
+        if look.kind is CharacterKind.HUMAN and seen.figures:
+            largest = max(range(len(seen.figures)), key=lambda at: seen.figures[at].face_px)
+            chosen = figure if figure is not None and figure < len(seen.figures) else largest
+            box = seen.figures[chosen].box
+        path = await _fetcher(tools, work, file)()
+        pictures += await tools.evaluator.crops(path, file.media_type, [(0, box)], side=JUDGED_SIDE)
+    return pictures
+
+
+async def _paid(
+    tools: Tools,
+    work: "Work",
+    file: MediaFile,
+    evaluator: EvaluatorId,
+    card: ModelCard,
+    estimate: Decimal,
+    request: bytes,
+    call: Callable[[], Awaitable[InvokeAnswer]],
+    read: Callable[[InvokeAnswer], tuple[T, Decimal]],
+) -> T:
+    """Record the call, make it, read it, record what it came to. Raises EvaluatorDown or UnusableAnswer."""
+    call_id = new_id()
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await session.execute(
+            insert(EvaluatorCall).values(
+                id=call_id,
+                tenant_id=work.step.tenant_id,
+                check_id=work.check.id,
+                media_id=file.id,
+                model_id=card.id,
+                evaluator=str(evaluator),
+                request_hash=work.tenant.seal.keyed_hash(request),
+                estimate_usd=estimate,
+                billed=Billed.UNKNOWN.value,
+                cost_usd=estimate,  # until somebody knows better
+            )
+        )
+    try:
+        answer = await call()
+    except ModelFault as fault:
+        billed = fault.billed
+        charged = Decimal(0) if billed is Billed.FALSE else estimate
+        await _settle(tools, work, call_id, outcome=fault.kind, billed=billed, cost=charged)
+        raise EvaluatorDown(f"{card.id}: {fault.kind}", retryable=fault.kind in _PASSING) from fault
+    try:
+        found, cost = read(answer)
+    except UnusableAnswer as unusable:
+        await _settle(
+            tools,
+            work,
+            call_id,
+            outcome=str(unusable),
+            billed=Billed.TRUE,
+            cost=estimate,
+            request_id=answer.request_id,
+        )
+        raise
+    await _settle(
+        tools,
+        work,
+        call_id,
+        outcome="answered",
+        billed=Billed.TRUE,
+        cost=cost,
+        request_id=answer.request_id,
+    )
+    return found
+
+
+async def _settle(
+    tools: Tools,
+    work: "Work",
+    call_id: UUID,
+    *,
+    outcome: str,
+    billed: Billed,
+    cost: Decimal,
+    request_id: str | None = None,
+) -> None:
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        await session.execute(
+            update(EvaluatorCall)
+            .where(EvaluatorCall.tenant_id == work.step.tenant_id, EvaluatorCall.id == call_id)
+            .values(
+                outcome=outcome,
+                billed=billed.value,
+                cost_usd=cost,
+                request_id=request_id,
+                ended_at=func.now(),
+            )
+        )
