@@ -6,6 +6,7 @@ from typing import Any
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.continuity import ink
 from circletake.adapters.vision.continuity.crops import draw_missing, draw_picture
+from circletake.adapters.vision.continuity.layout import LARGE
 from circletake.adapters.vision.continuity.words import break_word, reason_words, verdict_words
 from circletake.adapters.vision.lettering import Colour, Lettering, one_line
 from circletake.domain.consistency.words import Verdict
@@ -13,7 +14,6 @@ from circletake.domain.frames import Box
 from circletake.ports import ContinuityCell
 
 _JOINTS = "_-. /"
-_LARGE = 200  # from this width on a crop bears larger letters
 
 
 def draw_crop(canvas: Any, letters: Lettering, cell: ContinuityCell, box: Box, bounds: Bounds) -> None:
@@ -55,7 +55,7 @@ def _tab(canvas: Any, letters: Lettering, text: str, box: Box, ground: Colour, c
 
 
 def _letters_for(box: Box) -> int:
-    return 24 if box.width >= _LARGE else 20
+    return 24 if box.width >= LARGE else 20
 
 
 def _tab_height(box: Box) -> int:
@@ -74,7 +74,8 @@ def draw_caption(letters: Lettering, cell: ContinuityCell, box: Box) -> None:
     top += size + 6
     verdict = verdict_words(cell)
     fitting = next(
-        (each for each in (size, size - 2, size - 3) if letters.width(verdict, each) <= box.width), size - 4
+        (each for each in (size, size - 2, size - 3, size - 4) if letters.width(verdict, each) <= box.width),
+        size - 5,
     )
     letters.line(verdict, (box.left, top + size - fitting), fitting, colour, width=box.width, heavy=broken)
     top += size + 7

@@ -1,10 +1,9 @@
 """Write the continuity sheet as JPEG and PDF, a page at a time: a season never lies in memory whole."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-from PIL import Image
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.continuity import layout
@@ -18,14 +17,16 @@ from circletake.adapters.vision.continuity.page import (
     draw_line,
     new_page,
 )
+from circletake.adapters.vision.continuity.pdf import PdfFile
 from circletake.adapters.vision.encoding import encode_jpeg
 from circletake.domain.consistency.words import Verdict
-from circletake.ports import ContinuityRow
+from circletake.domain.frames import Size
+from circletake.ports import ContinuityCell, ContinuityRow
 
 __all__ = ["Heading", "write_continuity"]
 
 _QUALITY = 92
-_DOCUMENT_QUALITY = 86
+_DOCUMENT_QUALITY = 84
 _MOST_CELLS = 12_000  # a document of about 200 pages
 
 
@@ -40,25 +41,44 @@ def write_continuity(
 
     Beyond 12,000 cells the document holds only what didn't pass, and its overview says so.
     """
+    rows = [_finite(row) for row in rows]
     tall = tallness(rows, bounds)
     measure = layout.one_page([len(row.cells) for row in rows], tall)
     if measure is not None:
         page = _whole(heading, rows, measure, bounds)
         target.write_bytes(encode_jpeg(page.canvas, _QUALITY))
         if document is not None:
-            _append(_on_paper(page, bounds), document, first=True)
+            with _pdf(document) as file:
+                _add(_on_paper(page, bounds), file)
         return 1
     shown, heading = _bounded(rows, heading)
-    lines = layout.lines_of([len(row.cells) for row in shown], layout.detail(tall).columns)
-    pages = list(layout.pages_of(lines, layout.detail(tall)))
-    overview = draw_overview(heading, rows, len(pages) + 1, bounds)
+    measure = layout.detail(tall)
+    lines = layout.lines_of([len(row.cells) for row in shown], measure.columns)
+    pages = list(layout.pages_of(lines, measure))
+    aside = f"page 1 of {len(pages) + 1}; every shot follows in the PDF" if document is not None else ""
+    overview = draw_overview(heading, rows, aside, bounds)
     target.write_bytes(encode_jpeg(overview.canvas, _QUALITY))
     if document is not None:
-        _append(overview, document, first=True)
-        del overview
-        for page in _details(heading, shown, pages, layout.detail(tall), bounds):
-            _append(page, document, first=False)
+        with _pdf(document) as file:
+            _add(overview, file, ["Overview"])
+            del overview
+            for page, marks in _details(heading, shown, pages, measure, bounds):
+                _add(page, file, marks)
     return len(pages) + 1
+
+
+def _finite(row: ContinuityRow) -> ContinuityRow:
+    """A score that is no number is no score."""
+    cells = [
+        cell if cell.score is None or math.isfinite(cell.score) else replace(cell, score=None)
+        for cell in row.cells
+    ]
+    return replace(row, cells=cells)
+
+
+def _pdf(document: Path) -> PdfFile:
+    # no date and no name in what is read without opening it
+    return PdfFile(document, title="Continuity sheet", dpi=layout.DPI)
 
 
 def _whole(heading: Heading, rows: Sequence[ContinuityRow], measure: layout.Measure, bounds: Bounds) -> Page:
@@ -83,6 +103,7 @@ def _on_paper(page: Page, bounds: Bounds) -> Page:
     """Set a sheet that is lower than the paper at the paper's top."""
     paper = new_page(layout.PAGE.height, bounds)
     paper.canvas[: page.height] = page.canvas
+    paper.words.extend(page.words)
     return paper
 
 
@@ -107,27 +128,24 @@ def _details(
     pages: Sequence[Sequence[layout.Line]],
     measure: layout.Measure,
     bounds: Bounds,
-) -> Iterator[Page]:
+) -> Iterator[tuple[Page, list[str]]]:
     for number, lines in enumerate(pages, start=2):
         page = new_page(layout.PAGE.height, bounds)
-        there = [
-            replace(rows[line.row], cells=rows[line.row].cells[line.start : line.stop]) for line in lines
-        ]
-        draw_head(page, heading, there, f"page {number} of {len(pages) + 1}")
+        shown = _on_page(rows, lines)
+        draw_head(page, heading, shown, f"page {number} of {len(pages) + 1}")
         _draw_lines(page, rows, lines, measure)
         draw_foot(page, heading)
-        yield page
+        yield page, [rows[line.row].name for line in lines if line.first]
 
 
-def _append(page: Page, document: Path, *, first: bool) -> None:
-    # no dates and no names: the same sheet is the same file, and it gives nothing away before it is opened
-    Image.fromarray(page.canvas).save(
-        document,
-        "PDF",
-        resolution=layout.DPI,
-        quality=_DOCUMENT_QUALITY,
-        append=not first,
-        title="Continuity sheet",
-        creationDate=None,
-        modDate=None,
-    )
+def _on_page(rows: Sequence[ContinuityRow], lines: Sequence[layout.Line]) -> list[ContinuityRow]:
+    """The rows of a page with the cells that stand on it."""
+    cells: dict[int, list[ContinuityCell]] = {}
+    for line in lines:
+        cells.setdefault(line.row, []).extend(rows[line.row].cells[line.start : line.stop])
+    return [replace(rows[index], cells=there) for index, there in cells.items()]
+
+
+def _add(page: Page, into: PdfFile, marks: Sequence[str] = ()) -> None:
+    size = Size(layout.PAGE.width, page.height)
+    into.add_page(encode_jpeg(page.canvas, _DOCUMENT_QUALITY), size, page.words, marks)

@@ -15,10 +15,10 @@ SIDE = 268  # the column of references
 GAP = 16  # between two crops
 BETWEEN = 26  # between two lines
 SCENE = 32
-CAPTION = 118
+LARGE = 200
 _LARGEST = 360
 _COMFORTABLE, _SMALLEST = 146, 126  # below it a crop tells nothing at arm's length
-_DETAIL, _DETAIL_CURVE = 132, 66
+_DETAIL, _DETAIL_CURVE = 135, 64
 _TALLEST_CURVE = 170
 
 
@@ -31,8 +31,17 @@ class Measure:
     curve: int = 90
 
     @property
+    def large(self) -> bool:
+        """Whether the crops are large enough for larger letters."""
+        return self.crop.width >= LARGE
+
+    @property
+    def caption(self) -> int:
+        return 142 if self.large else 118
+
+    @property
     def line(self) -> int:
-        return SCENE + self.crop.height + CAPTION + self.curve
+        return SCENE + self.crop.height + self.caption + self.curve
 
     def crop_box(self, column: int, top: int) -> Box:
         left = MARGIN + SIDE + column * (self.crop.width + GAP)

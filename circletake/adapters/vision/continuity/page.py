@@ -1,14 +1,21 @@
 """What every page of a continuity sheet has: its head, its foot, and lines of cells with the curve below."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.continuity import cells, curve, ink, layout
-from circletake.adapters.vision.continuity.words import headline, tally, tally_word
+from circletake.adapters.vision.continuity.pdf import Word
+from circletake.adapters.vision.continuity.words import (
+    headline,
+    reason_words,
+    tally,
+    tally_word,
+    verdict_words,
+)
 from circletake.adapters.vision.lettering import Lettering
 from circletake.domain.consistency.words import Verdict
 from circletake.domain.frames import Box
@@ -31,6 +38,7 @@ class Page:
     canvas: Any
     letters: Lettering
     bounds: Bounds
+    words: list[Word] = field(default_factory=list)  # what a search in the document finds
 
     @property
     def height(self) -> int:
@@ -51,6 +59,7 @@ def draw_head(page: Page, heading: Heading, rows: Sequence[ContinuityRow], aside
     width = _RIGHT - _LEFT - used - 40
     page.letters.line(heading.subtitle, (_LEFT, 92), 24, ink.SOFT, width=width)
     words, verdict = headline(rows)
+    page.words.extend([Word(heading.title, _LEFT, 72, 42), Word(words, _LEFT, 156, 12)])
     colour = ink.COLOURS.get(verdict, ink.SOFT)
     page.letters.line(words, (_LEFT, 128), 30, colour, width=_RIGHT - _LEFT, heavy=True)
     ink.fill(page.canvas, Box(_LEFT, layout.HEAD - 14, _RIGHT - _LEFT, 1), ink.RULE)
@@ -113,8 +122,10 @@ def draw_line(page: Page, row: ContinuityRow, line: layout.Line, measure: layout
     _draw_scenes(page, row, line, boxes, top)
     for cell, box in zip(shown, boxes, strict=True):
         cells.draw_crop(page.canvas, page.letters, cell, box, page.bounds)
-        caption = Box(box.left, box.bottom, box.width, layout.CAPTION)
+        caption = Box(box.left, box.bottom, box.width, measure.caption)
         cells.draw_caption(page.letters, cell, caption)
+        said = " ".join(part for part in (cell.label, verdict_words(cell), reason_words(cell)) if part)
+        page.words.append(Word(said, box.left, box.bottom + 30, 10))
     for cell, box in zip(shown, boxes, strict=True):
         if cell.cut_clash:
             ink.clash_mark(page.canvas, (box.right + layout.GAP // 2, box.top + box.height // 2))
@@ -129,6 +140,7 @@ def draw_line(page: Page, row: ContinuityRow, line: layout.Line, measure: layout
 
 def _draw_side(page: Page, row: ContinuityRow, line: layout.Line, box: Box, graph: Box) -> None:
     letters = page.letters
+    page.words.append(Word(row.name, box.left, box.top + 22, 28))
     letters.line(row.name, (box.left, box.top - 4), 28, ink.BRIGHT, width=box.width, heavy=True)
     kind = row.kind if row.kind != "human" else ""
     about = " · ".join(part for part in (row.look, kind) if part)
