@@ -1,12 +1,13 @@
-"""The server's own calls, under `/_offline/`: health for everyone, faults and the call log for the operator."""
+"""The server's own calls, under `/_offline/`: health for everyone, for the operator the call log and the controls
+(`faults`, `drift`, `subjects`, `models`: GET lists, POST adds, DELETE removes one or all)."""
 
 import hmac
 import ipaddress
 import json
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from services.bedrock.calls import CallLog
-from services.bedrock.faults import BadRule, FaultBook
+from services.bedrock.controls import REFUSALS, Book, Controls
 from services.bedrock.http import Answer, Request, json_answer
 from services.bedrock.settings import ADMIN_TOKEN_VARIABLE, Settings
 
@@ -15,9 +16,9 @@ _MAX_ROWS = 10_000
 
 
 class Admin:
-    def __init__(self, settings: Settings, book: FaultBook, log: CallLog) -> None:
+    def __init__(self, settings: Settings, controls: Controls, log: CallLog) -> None:
         self._settings = settings
-        self._book = book
+        self._books = controls.books()
         self._log = log
 
     async def answer(self, request: Request) -> Answer:
@@ -31,21 +32,19 @@ class Admin:
             return json_answer({"message": refused}, 403)
         if route == ("GET", "calls"):
             return await self._calls(request)
-        return self._faults(request, route)
+        return self._control(request, route[1])
 
-    def _faults(self, request: Request, route: tuple[str, str]) -> Answer:
-        match route:
-            case ("GET", "faults"):
-                return json_answer({"faults": self._book.rules()})
-            case ("POST", "faults"):
-                return self._add(request)
-            case ("DELETE", "faults"):
-                self._book.clear()
-            case ("DELETE", path) if path.startswith("faults/"):
-                self._book.clear(path.removeprefix("faults/"))
-            case _:
-                return json_answer({"message": "no such call"}, 404)
-        return Answer(204, b"")
+    def _control(self, request: Request, path: str) -> Answer:
+        name, _, entry = path.partition("/")
+        book = self._books.get(name)
+        if book is not None and request.method == "DELETE":
+            book.clear(unquote(entry) or None)
+            return Answer(204, b"")
+        if book is not None and not entry and request.method == "GET":
+            return json_answer({name: book.rules()})
+        if book is not None and not entry and request.method == "POST":
+            return self._add(book, request)
+        return json_answer({"message": "no such call"}, 404)
 
     def _refuse(self, request: Request) -> str | None:
         token = self._settings.admin_token
@@ -64,12 +63,13 @@ class Admin:
             else "wrong or missing bearer token"
         )
 
-    def _add(self, request: Request) -> Answer:
+    @staticmethod
+    def _add(book: Book, request: Request) -> Answer:
         try:
-            return json_answer(self._book.add(json.loads(request.body or b"")), 201)
+            return json_answer(book.add(json.loads(request.body or b"")), 201)
         except (ValueError, RecursionError):
             return json_answer({"message": "the body is not JSON"}, 400)
-        except BadRule as error:
+        except REFUSALS as error:
             return json_answer({"message": str(error)}, 400)
 
     async def _calls(self, request: Request) -> Answer:

@@ -14,7 +14,10 @@ from services.bedrock.async_api import AsyncApi
 from services.bedrock.async_runs import AsyncRuns
 from services.bedrock.aws import Clients
 from services.bedrock.calls import CallLog
+from services.bedrock.controls import Controls
+from services.bedrock.converse_api import ConverseApi
 from services.bedrock.credentials import KeyRing, SessionStore
+from services.bedrock.drift import DriftBook
 from services.bedrock.errors import BedrockFault, internal, unknown_operation
 from services.bedrock.faults import FaultBook
 from services.bedrock.gate import Gate
@@ -30,15 +33,17 @@ from services.bedrock.http import (
     send_answer,
 )
 from services.bedrock.invocations import Invocations
+from services.bedrock.models import BroughtModels
 from services.bedrock.pool import DrawingPool
 from services.bedrock.settings import Settings
 from services.bedrock.store import Store
 from services.bedrock.sts import Sts
+from services.bedrock.subjects import SubjectBook
 from services.bedrock.sync_api import SyncApi, strike
 
 log = logging.getLogger(__name__)
 
-_NOT_SERVED = ("invoke-with-response-stream", "converse", "converse-stream", "count-tokens")
+_NOT_SERVED = ("invoke-with-response-stream", "converse-stream", "count-tokens")
 
 _SWEEP_SECONDS = 60
 
@@ -65,6 +70,7 @@ class OfflineBedrock:
         self._store = Store(settings.state_dir / "bedrock.sqlite")
         self._pool = DrawingPool(settings.picture_processes, settings.max_waiting)
         self._book = FaultBook()
+        controls = Controls(self._book, DriftBook(), SubjectBook(), BroughtModels(settings.account))
         self._calls = CallLog(self._store)
         clients = Clients(settings.s3_endpoint, settings.region)
         invocations = Invocations(self._store)
@@ -72,9 +78,10 @@ class OfflineBedrock:
             invocations, self._sessions, clients, self._pool, self._calls, settings.account
         )
         self._sts = Sts(self._gate, self._sessions, clients)
-        self._sync = SyncApi(settings, self._gate, self._book, self._calls, self._pool)
-        self._async = AsyncApi(settings, self._gate, self._book, self._calls, invocations, self._runs)
-        self._admin = Admin(settings, self._book, self._calls)
+        self._sync = SyncApi(settings, self._gate, controls, self._calls, self._pool)
+        self._converse = ConverseApi(settings, self._gate, controls, self._calls, self._pool)
+        self._async = AsyncApi(settings, self._gate, controls, self._calls, invocations, self._runs)
+        self._admin = Admin(settings, controls, self._calls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -136,6 +143,8 @@ class OfflineBedrock:
             identifier, _, operation = path.removeprefix("/model/").rpartition("/")
             if operation == "invoke" and identifier:
                 return await self._sync.invoke_model(request, caller, unquote(identifier))
+            if operation == "converse" and identifier:
+                return await self._converse.converse(request, caller, unquote(identifier))
             if operation in _NOT_SERVED:
                 raise unknown_operation(f"{operation} is not served by the offline model server")
         if method == "POST" and path == "/async-invoke":

@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl
 from services.bedrock import clock, faults, models
 from services.bedrock.async_runs import AsyncRuns
 from services.bedrock.calls import CallLog, Outcome
+from services.bedrock.controls import Controls, write_cast
 from services.bedrock.dialects import luma
 from services.bedrock.errors import BedrockFault, constraint, internal, malformed, validation
-from services.bedrock.faults import FaultBook
 from services.bedrock.gate import Caller, Gate
 from services.bedrock.http import MAX_BODY, Answer, Request, json_answer
 from services.bedrock.invocations import Invocation, Invocations, Page
@@ -64,26 +64,28 @@ class AsyncApi:
         self,
         settings: Settings,
         gate: Gate,
-        book: FaultBook,
+        controls: Controls,
         log: CallLog,
         invocations: Invocations,
         runs: AsyncRuns,
     ) -> None:
         self._settings = settings
         self._gate = gate
-        self._book = book
+        self._controls = controls
+        self._book = controls.faults
         self._log = log
         self._invocations = invocations
         self._runs = runs
 
     async def start(self, request: Request, caller: Caller) -> Answer:
-        region, account = self._settings.region, self._settings.account
+        account = self._settings.account
         document = await asyncio.to_thread(_read_document, request)
         identifier = document.get("modelId")
         if not isinstance(identifier, str) or not _MODEL_ID.fullmatch(identifier):
             raise constraint("", "modelId", f"satisfy regular expression pattern: {_MODEL_ID.pattern}")
-        model = models.find(identifier, region, account)
-        self._gate.authorize(caller, "bedrock:InvokeModel", models.resources(model, region, account))
+        model = models.find(identifier, caller.region, account, self._controls.models)
+        resources = models.resources(model, caller.region, account)
+        self._gate.authorize(caller, "bedrock:InvokeModel", resources)
         token = document.get("clientRequestToken")
         call_id = await self._log.begin(
             new_call(
@@ -108,7 +110,7 @@ class AsyncApi:
         self, document: Mapping[str, Any], caller: Caller, model: Model, call_id: int
     ) -> Answer:
         arn = models.model_arn(model, self._settings.region)
-        names = frozenset({model.called_as, model.base_id})
+        names = model.names
         await strike(self._book, "StartAsyncInvoke", names, arn)
         if model.mode != "async":
             raise validation(
@@ -137,6 +139,10 @@ class AsyncApi:
         )
         invocation, is_new = await self._invocations.add(new, self._arn(new.id))
         if is_new:
+            order = await asyncio.to_thread(luma.parse_ray2, json.loads(start.model_input), new.seed)
+            cast = write_cast(self._controls.cast_for(order, model, caller.tags.get("tenant", "")))
+            if cast is not None:
+                invocation = await self._invocations.set_cast(invocation, cast)
             self._runs.start(invocation)
         else:
             repeated = Outcome("repeated", "no", 200, invocation_arn=self._arn(invocation.id))

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from services.bedrock import clock, faults
 from services.bedrock.aws import Clients
 from services.bedrock.calls import Billed, CallLog, Outcome
+from services.bedrock.controls import read_cast
 from services.bedrock.credentials import SessionStore
 from services.bedrock.dialects import luma
 from services.bedrock.invocations import Invocation, Invocations
@@ -101,7 +102,13 @@ class AsyncRuns:
             raise RunFailed(faults.ASYNC_FAILURES[invocation.fault], billed)
         try:
             clip = await self._pool.run(
-                partial(render, order, wrong_size=invocation.fault == "wrong_size"), patient=True
+                partial(
+                    render,
+                    order,
+                    wrong_size=invocation.fault == "wrong_size",
+                    cast=read_cast(invocation.cast),
+                ),
+                patient=True,
             )
         except DrawingDied:
             raise RunFailed(_WENT_WRONG, "no") from None

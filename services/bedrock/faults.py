@@ -23,7 +23,7 @@ BEFORE = frozenset(
 AFTER_SYNC = frozenset(
     {
         "filter_prompt", "filter_input_image", "filter_output_image", "filter_guardrail", "inference_error",
-        "garbage", "wrong_size",
+        "garbage", "wrong_size", "wrong_answer",
     }
 )  # fmt: skip
 ASYNC_RUN = frozenset({"filter_async", "fail_async", "slow_async", "wrong_size"})
@@ -31,7 +31,7 @@ DIE = "die"
 KINDS = BEFORE | AFTER_SYNC | ASYNC_RUN | {DIE}
 TIMED = frozenset({STALL, "slow_async"})
 OPERATIONS = frozenset(
-    {"InvokeModel", "StartAsyncInvoke", "GetAsyncInvoke", "ListAsyncInvokes", "AssumeRole"}
+    {"InvokeModel", "Converse", "StartAsyncInvoke", "GetAsyncInvoke", "ListAsyncInvokes", "AssumeRole"}
 )
 
 FILTER_TEXTS = {

@@ -8,6 +8,7 @@ from services.bedrock import clock, policy, sigv4
 from services.bedrock.credentials import KeyRing, KeysFileUnusable, LongLivedKey, SessionStore
 from services.bedrock.errors import access_denied, expired_token, unknown_key
 from services.bedrock.http import Request
+from services.bedrock.models import REGIONS
 from services.bedrock.sigv4 import Authorization
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Caller:
     role_arn: str
     session_name: str
     arn: str
+    region: str
     policy: str | None = field(repr=False)
     tags: Mapping[str, str] = field(repr=False)
 
@@ -49,13 +51,9 @@ class Gate:
             raise unknown_key()
         if request.headers.get("x-amz-security-token", "") != session.token:
             raise unknown_key()
+        region = self._here(authorization)
         sigv4.verify(
-            request.signed,
-            authorization,
-            session.secret,
-            service="bedrock",
-            region=self._region,
-            at=clock.now(),
+            request.signed, authorization, session.secret, service="bedrock", region=region, at=clock.now()
         )
         if session.expires_at <= clock.now():
             raise expired_token()
@@ -64,16 +62,22 @@ class Gate:
             role_arn=session.role_arn,
             session_name=session.session_name,
             arn=session.assumed_role_arn,
+            region=region,
             policy=session.policy,
             tags=session.tags,
         )
+
+    def _here(self, authorization: Authorization) -> str:
+        """The Region a call is for: one server stands for every Region that has a model of ours."""
+        return authorization.region if authorization.region in REGIONS else self._region
 
     def _refuse_long_lived(self, request: Request, authorization: Authorization) -> None:
         key = self.long_lived(authorization.access_key_id)
         if key is None:
             return
+        region = self._here(authorization)
         sigv4.verify(
-            request.signed, authorization, key.secret, service="bedrock", region=self._region, at=clock.now()
+            request.signed, authorization, key.secret, service="bedrock", region=region, at=clock.now()
         )
         raise access_denied(
             f"User: arn:aws:iam::{self._account}:user/{key.name} is not authorized to perform this operation because "
@@ -83,7 +87,7 @@ class Gate:
     def authorize(self, caller: Caller, action: str, resources: Sequence[str]) -> None:
         """Raise AccessDeniedException unless the session policy allows the action on every resource."""
         context = {
-            "aws:requestedregion": self._region,
+            "aws:requestedregion": caller.region,
             "aws:principalarn": caller.role_arn,
             "aws:principalaccount": self._account,
             **{f"aws:principaltag/{name}".lower(): value for name, value in caller.tags.items()},

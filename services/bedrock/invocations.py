@@ -4,7 +4,7 @@ import base64
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from services.bedrock.store import Store
 
 _COLUMNS = (
     "id, token, request_sha256, model_id, model_input, output, status, failure_message, submitted_at, modified_at,"
-    " ended_at, access_key_id, seed, min_seconds, fault, call_id"
+    " ended_at, access_key_id, seed, min_seconds, fault, call_id, subjects"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM invocations"  # noqa: S608 - a constant of this file
 
@@ -39,6 +39,7 @@ class Invocation:
     min_seconds: float
     fault: str | None
     call_id: int
+    cast: str | None = field(default=None, repr=False)  # who is in it and what goes wrong with them
 
     @property
     def output_config(self) -> Mapping[str, Any]:
@@ -86,11 +87,12 @@ class Invocations:
                     )
                 return known, False
             connection.execute(
-                f"INSERT INTO invocations ({_COLUMNS}) VALUES ({', '.join('?' * 16)})",  # noqa: S608
+                f"INSERT INTO invocations ({_COLUMNS}) VALUES ({', '.join('?' * 17)})",  # noqa: S608
                 (
                     new.id, new.token, new.request_sha256, new.model_id, new.model_input, new.output, new.status,
                     new.failure_message, new.submitted_at, new.modified_at, new.ended_at, new.access_key_id,
                     new.seed, new.min_seconds, new.fault, new.call_id,
+                    new.cast,
                 ),
             )  # fmt: skip
             connection.execute(
@@ -107,6 +109,14 @@ class Invocations:
         )
         return None if row is None else Invocation(*row)
 
+    async def set_cast(self, invocation: Invocation, cast: str) -> Invocation:
+        await self._store.run(
+            lambda connection: connection.execute(
+                "UPDATE invocations SET subjects = ? WHERE id = ?", (cast, invocation.id)
+            )
+        )
+        return replace(invocation, cast=cast)
+
     async def unfinished(self) -> list[Invocation]:
         rows = await self._store.run(
             lambda connection: connection.execute(
@@ -121,7 +131,7 @@ class Invocations:
         await self._store.run(
             lambda connection: connection.execute(
                 "UPDATE invocations SET status = ?, failure_message = ?, modified_at = ?, ended_at = ?,"
-                " model_input = NULL WHERE id = ? AND status = 'InProgress'",
+                " model_input = NULL, subjects = NULL WHERE id = ? AND status = 'InProgress'",
                 ("Failed" if failure else "Completed", failure, moment, moment, invocation_id),
             )
         )

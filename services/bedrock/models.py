@@ -4,28 +4,40 @@ As of November 2026. Identifiers and lifecycle: the Amazon Bedrock model cards a
 """
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from services.bedrock.errors import BedrockFault, validation
 
 Mode = Literal["sync", "async"]
+Task = Literal["picture", "embedding", "understanding", "clip"]
 
 _US_PROFILE = ("us-east-1", "us-east-2", "us-west-2")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`profile` is the inference profile it must be called through, or None when its own id is called."""
+    """`profile` is the inference profile it must be called through, or None when its own id is called.
+
+    `arn` is set for a model that a studio brought: what it is called as, and what a policy must allow.
+    """
 
     base_id: str
     mode: Mode
     regions: tuple[str, ...]
     profile: str | None = None
+    task: Task = "picture"
+    max_pictures: int = 20  # of one message of Converse
+    arn: str | None = None
 
     @property
     def called_as(self) -> str:
-        return self.profile or self.base_id
+        return self.arn or self.profile or self.base_id
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything a rule may call it."""
+        return frozenset({self.called_as, self.base_id})
 
 
 MODELS = (
@@ -40,8 +52,23 @@ MODELS = (
     Model(
         "stability.stable-image-inpaint-v1:0", "sync", _US_PROFILE, "us.stability.stable-image-inpaint-v1:0"
     ),
-    Model("luma.ray-v2:0", "async", ("us-west-2",)),
+    Model("stability.stable-image-core-v1:1", "sync", ("us-west-2",)),
+    Model("stability.stable-image-ultra-v1:1", "sync", ("us-west-2",)),
+    Model("luma.ray-v2:0", "async", ("us-west-2",), task="clip"),
+    Model("amazon.nova-2-multimodal-embeddings-v1:0", "sync", ("us-east-1",), task="embedding"),
+    Model("amazon.titan-embed-image-v1", "sync", ("us-east-1", "us-west-2"), task="embedding"),
+    Model("amazon.nova-2-lite-v1:0", "sync", _US_PROFILE, "us.amazon.nova-2-lite-v1:0", "understanding", 5),
+    Model("amazon.nova-pro-v1:0", "sync", _US_PROFILE, "us.amazon.nova-pro-v1:0", "understanding", 5),
+    Model(
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+        "sync",
+        _US_PROFILE,
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "understanding",
+    ),
 )
+
+REGIONS = frozenset(region for model in MODELS for region in model.regions)
 
 ENDED = frozenset(
     {
@@ -57,8 +84,53 @@ INVALID_IDENTIFIER = "The provided model identifier is invalid."
 END_OF_LIFE = "This model version has reached the end of its life. Please refer to the AWS documentation for more details."
 
 
-def find(identifier: str, region: str, account: str) -> Model:
+_OWN_KINDS = "application-inference-profile|provisioned-model|custom-model-deployment|imported-model"
+
+
+class BadModel(Exception):
+    """An ARN that can't be brought: the message says why."""
+
+
+class BroughtModels:
+    """Models that a studio brings by ARN, each standing for one of ours. In memory: a restart forgets them."""
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._models: dict[str, Model] = {}
+
+    def add(self, document: object) -> dict[str, Any]:
+        """`{"arn": ..., "model": ...}`. Raises BadModel."""
+        given = document if isinstance(document, dict) else {}
+        arn, base = given.get("arn"), given.get("model")
+        pattern = rf"arn:aws:bedrock:([a-z0-9-]+):{self._account}:({_OWN_KINDS})/[A-Za-z0-9._:-]+"
+        match = re.fullmatch(pattern, arn) if isinstance(arn, str) else None
+        if match is None:
+            raise BadModel(f"arn must be one of this account, of the kinds {_OWN_KINDS.replace('|', ', ')}")
+        model = next((each for each in MODELS if base in each.names), None)
+        if model is None:
+            raise BadModel("model must be an id that this server knows")
+        self._models[match.group()] = replace(model, arn=match.group(), regions=(match.group(1),))
+        return {"id": match.group(), "arn": match.group(), "model": model.base_id}
+
+    def rules(self) -> list[dict[str, Any]]:
+        return [{"id": arn, "arn": arn, "model": model.base_id} for arn, model in self._models.items()]
+
+    def clear(self, arn: str | None = None) -> None:
+        if arn is None:
+            self._models.clear()
+        else:
+            self._models.pop(arn, None)
+
+    def find(self, identifier: str, region: str) -> Model | None:
+        model = self._models.get(identifier)
+        return model if model is not None and region in model.regions else None
+
+
+def find(identifier: str, region: str, account: str, brought: BroughtModels | None = None) -> Model:
     """The model an id or ARN names. Raises what Bedrock answers for an ended, unknown or profile-only one."""
+    own = brought.find(identifier, region) if brought else None
+    if own is not None:
+        return own
     name = _name(identifier, region, account)
     if name in ENDED:
         raise BedrockFault(404, "ResourceNotFoundException", END_OF_LIFE)
@@ -97,6 +169,8 @@ def resources(model: Model, region: str, account: str) -> list[str]:
     Through a profile that is the profile and the model itself in every Region the profile may route to
     (Amazon Bedrock User Guide, "Prerequisites for inference profiles").
     """
+    if model.arn is not None:
+        return [model.arn]
     if model.profile is None:
         return [model_arn(model, region)]
     return [

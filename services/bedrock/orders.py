@@ -1,7 +1,7 @@
 """What a dialect asks the darkroom for: plain, picklable values with every limit already checked."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 
@@ -80,6 +80,23 @@ class ClipOrder:
     last: bytes | None = field(repr=False)
     loop: bool
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedOrder:
+    """A vector of so many dimensions of an encoded picture."""
+
+    image: bytes = field(repr=False)
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOrder:
+    """Encoded pictures that were told apart by their labels, and the JSON schema to fill with what differs."""
+
+    references: tuple[bytes, ...] = field(repr=False)
+    shots: tuple[bytes, ...] = field(repr=False)
+    schema: dict[str, Any] = field(repr=False)
 
 
 PictureOrder = PanelOrder | VaryOrder | EraseOrder | InpaintOrder | OutpaintOrder

@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS invocations (
     seed INTEGER NOT NULL,
     min_seconds REAL NOT NULL,
     fault TEXT,
-    call_id INTEGER NOT NULL
+    call_id INTEGER NOT NULL,
+    subjects TEXT
 );
 CREATE INDEX IF NOT EXISTS invocations_by_time ON invocations (submitted_at, id);
 """
@@ -67,6 +68,9 @@ class Store:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(invocations)")}
+        if "subjects" not in columns:  # a state directory of an earlier version
+            connection.execute("ALTER TABLE invocations ADD COLUMN subjects TEXT")
         return connection
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -1,11 +1,15 @@
 """InvokeModel."""
 
 import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from services.bedrock import faults, models
 from services.bedrock.calls import Billed, Call, CallLog, Outcome
-from services.bedrock.dialects import stability
+from services.bedrock.controls import Controls
+from services.bedrock.dialects import embeddings, stability
 from services.bedrock.errors import (
     BedrockFault,
     constraint,
@@ -24,67 +28,63 @@ from services.bedrock.orders import PanelOrder, PictureOrder
 from services.bedrock.pictures import NoMask, UnreadablePicture
 from services.bedrock.pool import DrawingDied, DrawingPool, PoolBusy
 from services.bedrock.settings import Settings
-from services.bedrock.work import draw
+from services.bedrock.work import Cast, draw, embed
 
-_GARBAGE = b"<html><body>upstream connect error or disconnect/reset before headers</body></html>"
+GARBAGE = b"<html><body>upstream connect error or disconnect/reset before headers</body></html>"
 
 
 class SyncApi:
     def __init__(
-        self, settings: Settings, gate: Gate, book: FaultBook, log: CallLog, pool: DrawingPool
+        self, settings: Settings, gate: Gate, controls: Controls, log: CallLog, pool: DrawingPool
     ) -> None:
         self._settings = settings
         self._gate = gate
-        self._book = book
+        self._controls = controls
+        self._book = controls.faults
         self._log = log
         self._pool = pool
 
     async def invoke_model(self, request: Request, caller: Caller, identifier: str) -> Answer:
-        region, account = self._settings.region, self._settings.account
-        model = models.find(identifier, region, account)
-        self._gate.authorize(caller, "bedrock:InvokeModel", models.resources(model, region, account))
+        model = models.find(identifier, caller.region, self._settings.account, self._controls.models)
+        resources = models.resources(model, caller.region, self._settings.account)
+        self._gate.authorize(caller, "bedrock:InvokeModel", resources)
         call_id = await self._log.begin(new_call(request, caller, "InvokeModel", model.called_as))
-        try:
-            answer, outcome = await self._serve(request, model)
-        except BedrockFault as fault:
-            await self._log.end(call_id, refusal(fault))
-            raise
-        except Exception:
-            await self._log.end(call_id, refusal(internal()))
-            raise
-        await self._log.end(call_id, outcome)
-        return answer
+        return await recorded(self._log, call_id, self._serve(request, caller, model))
 
-    async def _serve(self, request: Request, model: Model) -> tuple[Answer, Outcome]:
-        arn = models.model_arn(model, self._settings.region)
-        names = frozenset({model.called_as, model.base_id})
-        await strike(self._book, "InvokeModel", names, arn)
+    async def _serve(self, request: Request, caller: Caller, model: Model) -> tuple[Answer, Outcome]:
+        arn = models.model_arn(model, caller.region)
+        await strike(self._book, "InvokeModel", model.names, arn)
         if model.mode != "sync":
             raise validation(f"The model {model.base_id} doesn't support InvokeModel: use StartAsyncInvoke.")
+        if model.task == "understanding":
+            raise validation(f"The offline model server speaks to {model.base_id} by Converse only.")
         if request.headers.get("x-amzn-bedrock-guardrailidentifier"):
             raise validation("The guardrail identifier or version provided in the request does not exist.")
         if request.body is None:
             raise constraint("", "body", f"have length less than or equal to {MAX_BODY}")
-        order = await asyncio.to_thread(stability.PARSERS[model.base_id], request.body)
-        rule = self._book.fire(faults.AFTER_SYNC, "InvokeModel", names)
-        instead = None if rule is None else _instead_of_a_picture(rule)
-        if instead is None:
-            picture = await self._picture(order, arn, wrong_size=rule is not None)
-            answer, outcome = picture, _done("succeeded", "yes", 1)
+        if model.task == "embedding":
+            answer, outcome = await self._embed(request.body, model, arn)
         else:
-            answer, outcome = instead
-        if self._book.fire(frozenset({faults.DIE}), "InvokeModel", names):
-            return Answer(answer.status, answer.body, answer.headers, cut=True), _done(
-                "cut", outcome.billed, outcome.units
-            )
-        return answer, outcome
+            answer, outcome = await self._make(request.body, caller, model, arn)
+        return cut_short(self._book, "InvokeModel", model, answer, outcome)
 
-    async def _picture(self, order: PictureOrder, model_arn: str, *, wrong_size: bool) -> Answer:
+    async def _make(self, body: bytes, caller: Caller, model: Model, arn: str) -> tuple[Answer, Outcome]:
+        order = await asyncio.to_thread(stability.PARSERS[model.base_id], body)
+        rule = self._book.fire(faults.AFTER_SYNC, "InvokeModel", model.names)
+        instead = None if rule is None else _instead_of_a_picture(rule)
+        if instead is not None:
+            return instead
+        cast = self._controls.cast_for(order, model, caller.tags.get("tenant", ""))
+        picture = await self._picture(order, cast, arn, wrong_size=rule is not None)
+        return picture, done("succeeded", "yes", 1)
+
+    async def _picture(self, order: PictureOrder, cast: Cast, model_arn: str, *, wrong_size: bool) -> Answer:
         try:
-            if self._settings.instant and isinstance(order, PanelOrder) and not wrong_size:
+            plain = self._settings.instant and cast.empty and not wrong_size
+            if plain and isinstance(order, PanelOrder):
                 picture = await asyncio.to_thread(instant_panel, order)
             else:
-                picture = await self._pool.run(partial(draw, order, wrong_size=wrong_size))
+                picture = await self._pool.run(partial(draw, order, wrong_size=wrong_size, cast=cast))
         except UnreadablePicture:
             raise malformed("#/image: is not a readable image") from None
         except NoMask:
@@ -97,6 +97,50 @@ class SyncApi:
         if len(answer.body) > MAX_BODY:
             raise model_failed(model_arn)
         return answer
+
+    async def _embed(self, body: bytes, model: Model, arn: str) -> tuple[Answer, Outcome]:
+        order = await asyncio.to_thread(embeddings.PARSERS[model.base_id], body)
+        rule = self._book.fire(faults.AFTER_SYNC, "InvokeModel", model.names)
+        if rule is not None:
+            instead = _instead_of_a_vector(rule, model, arn)
+            if instead is not None:
+                return instead
+            order = replace(order, dimensions=order.dimensions // 2)
+        try:
+            vector = await self._pool.run(partial(embed, order))
+        except UnreadablePicture:
+            raise malformed("#/image: is not a readable image") from None
+        except PoolBusy:
+            raise throttled() from None
+        except DrawingDied:
+            raise model_failed(arn) from None
+        return json_answer(embeddings.answer(model.base_id, vector)), done("succeeded", "yes", 1)
+
+
+async def recorded(
+    log: CallLog, call_id: int, serving: Coroutine[Any, Any, tuple[Answer, Outcome]]
+) -> Answer:
+    """Serve a call that was written down and write down how it ended."""
+    try:
+        answer, outcome = await serving
+    except BedrockFault as fault:
+        await log.end(call_id, refusal(fault))
+        raise
+    except Exception:
+        await log.end(call_id, refusal(internal()))
+        raise
+    await log.end(call_id, outcome)
+    return answer
+
+
+def cut_short(
+    book: FaultBook, operation: str, model: Model, answer: Answer, outcome: Outcome
+) -> tuple[Answer, Outcome]:
+    """The answer as it is, or, when a rule says so, one whose connection breaks in the middle."""
+    if not book.fire(frozenset({faults.DIE}), operation, model.names):
+        return answer, outcome
+    broken = Answer(answer.status, answer.body, answer.headers, cut=True)
+    return broken, replace(outcome, outcome="cut")
 
 
 def new_call(
@@ -136,14 +180,25 @@ def _instead_of_a_picture(rule: Rule) -> tuple[Answer, Outcome] | None:
     if rule.kind in faults.FINISH_REASONS:
         # whether a filtered picture is billed is not published
         name = "failed" if rule.kind == "inference_error" else "filtered"
-        return json_answer(stability.filtered(faults.FINISH_REASONS[rule.kind])), _done(name, "unknown", 0)
+        return json_answer(stability.filtered(faults.FINISH_REASONS[rule.kind])), done(name, "unknown", 0)
     if rule.kind == "filter_guardrail":
         document = {"amazon-bedrock-guardrailAction": "INTERVENED", "amazon-bedrock-trace": {"guardrail": {}}}
-        return json_answer(document), _done("filtered", "unknown", 0)
+        return json_answer(document), done("filtered", "unknown", 0)
     if rule.kind == "garbage":
-        return Answer(200, _GARBAGE, {"content-type": "application/json"}), _done("garbage", "yes", 1)
+        return Answer(200, GARBAGE, {"content-type": "application/json"}), done("garbage", "yes", 1)
     return None
 
 
-def _done(outcome: str, billed: Billed, units: float) -> Outcome:
-    return Outcome(outcome, billed, 200, None, units, "image")
+def _instead_of_a_vector(rule: Rule, model: Model, arn: str) -> tuple[Answer, Outcome] | None:
+    """None for the rules that spoil the vector itself."""
+    if rule.kind in {"filter_prompt", "filter_input_image", "filter_output_image"}:
+        if model.base_id == embeddings.TITAN:  # states its errors in an answer that is HTTP 200
+            return json_answer({"message": faults.FILTER_TEXTS["image"]}), done("filtered", "unknown", 0)
+        raise validation(faults.FILTER_TEXTS["image"])
+    if rule.kind == "inference_error":
+        raise model_failed(arn)
+    return _instead_of_a_picture(rule)
+
+
+def done(outcome: str, billed: Billed, units: float, unit: str = "image") -> Outcome:
+    return Outcome(outcome, billed, 200, None, units, unit)

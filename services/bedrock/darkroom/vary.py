@@ -8,16 +8,20 @@ from services.bedrock.darkroom.drawing import smooth_noise
 from services.bedrock.darkroom.palette import Tint, mix, tint, wished_tint
 
 _TONES = ((196, 120, 70), (70, 120, 170), (96, 140, 84), (150, 84, 130), (190, 160, 90), (70, 130, 130))
+_KEEPS = 0.35  # the strength up to which a face stays the same person's
+_NEARER = 0.14
+_LIGHT = 0.3
 _WARP_WIDTH = 0.05
 _BRUSH = 9
 _SMALL = 64
 
 
 def vary(image: Picture, prompt: str, strength: float, seed: int) -> Picture:
-    """0 returns the picture, 1 a very different one: bent by smooth noise, abstracted to brush strokes, and leaning
-    to the prompt's colours (a seeded tone where it names none).
+    """0 returns the picture, 1 a very different one.
 
-    Every step is scaled by `strength`, so the mean absolute difference grows with it.
+    Up to `_KEEPS` it is another take of the same thing: reframed a little, lit from a side, leaning to the prompt's
+    colours (a seeded tone where it names none); who or what is in it stays as it is. Beyond, it is bent by smooth noise
+    and abstracted to brush strokes. Every step is scaled by `strength`, so the mean absolute difference grows with it.
     """
     strength = float(np.clip(strength, 0, 1))
     if strength == 0:
@@ -30,18 +34,37 @@ def vary(image: Picture, prompt: str, strength: float, seed: int) -> Picture:
         if wish
         else Tint(tone, float(rng.choice([0.88, 1.08])))
     )
-    bent = _bend(image, strength, rng)
-    painted = _paint(bent, strength, rng)
-    abstracted = dissolve(bent, painted, strength**1.3)
-    coloured = tint(abstracted, aim, 0.85 * strength)
-    # The last share keeps small strengths small: what the warp moves at an edge is at once a large difference.
-    share = min(1.0, 0.35 + strength)
-    return dissolve(image, coloured, share)
+    result = _lit(_reframed(image, strength, rng), strength, rng)
+    beyond = max(0.0, (strength - _KEEPS) / (1 - _KEEPS))
+    if beyond:
+        result = _bend(result, beyond, rng)
+        result = dissolve(result, _paint(result, beyond, rng), beyond**1.1)
+    return tint(result, aim, 0.85 * strength)
 
 
-def _bend(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
+def _reframed(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
+    """Nearer by a few hundredths, a little to one side; nothing new comes into view."""
     height, width = image.shape[:2]
-    reach = _WARP_WIDTH * max(height, width) * strength
+    share = _NEARER * strength
+    left, up = (float(value) for value in rng.uniform(0.25, 0.75, 2))
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x = x * np.float32(1 - share) + np.float32(left * share * width)
+    y = y * np.float32(1 - share) + np.float32(up * share * height)
+    return sampled(image, x, y)
+
+
+def _lit(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
+    """A light from a seeded side, brighter there and darker on the other."""
+    height, width = image.shape[:2]
+    angle = float(rng.uniform(0, 2 * np.pi))
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    slope = (x * np.cos(angle) + y * np.sin(angle)).astype(np.float32)
+    return to_bytes(image * (1 + np.float32(_LIGHT * strength) * slope)[..., None])
+
+
+def _bend(image: Picture, share: float, rng: np.random.Generator) -> Picture:
+    height, width = image.shape[:2]
+    reach = _WARP_WIDTH * max(height, width) * share
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     dx, dy = (smooth_noise((height, width), 4, rng) * np.float32(reach) for _ in range(2))
     return sampled(image, x + dx, y + dy)

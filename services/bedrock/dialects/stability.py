@@ -52,6 +52,8 @@ STYLE_PRESETS = frozenset(
 
 _SD35_STEP = 64
 _SD35_PIXELS = 1_048_576
+_SERVICE_FORMATS = ("jpeg", "png")  # Core and Ultra write no WebP
+_ULTRA_STRENGTH = 0.35
 
 
 def parse_sd35(body: bytes) -> PictureOrder:
@@ -79,6 +81,44 @@ def parse_sd35(body: bytes) -> PictureOrder:
     data, header = picture
     width, height = image_to_image_size(header.width, header.height)
     return VaryOrder(prompt, data, width, height, strength, seed, output_format)
+
+
+def parse_core(body: bytes) -> PictureOrder:
+    """stability.stable-image-core-v1:1: words only."""
+    fields = Checker(read_json(body))
+    order = _from_words(fields, _SERVICE_FORMATS)
+    fields.finish()
+    return order
+
+
+def parse_ultra(body: bytes) -> PictureOrder:
+    """stability.stable-image-ultra-v1:1: words, and a picture with a strength where one is given.
+
+    Only one of its two pages lists image and strength (0.35 unless given); no page gives their limits.
+    """
+    fields = Checker(read_json(body))
+    order = _from_words(fields, _SERVICE_FORMATS)
+    picture = fields.picture("image", PICTURE_FORMATS, service_image_limits)
+    strength = fields.number("strength", 0, 1, _ULTRA_STRENGTH)
+    if "image" in fields and "aspect_ratio" in fields:
+        fields.refuse("", "extraneous key [aspect_ratio] is not permitted")
+    if "image" not in fields and "strength" in fields:
+        fields.refuse("", "extraneous key [strength] is not permitted")
+    fields.finish()
+    if picture is None:
+        return order
+    data, header = picture
+    width, height = image_to_image_size(header.width, header.height)
+    return VaryOrder(order.prompt, data, width, height, strength, order.seed, order.output_format)
+
+
+def _from_words(fields: Checker, formats: tuple[str, ...]) -> PanelOrder:
+    prompt = fields.text("prompt", minimum=1, maximum=MAX_PROMPT, required=True)
+    negative = fields.text("negative_prompt", maximum=MAX_PROMPT)
+    width, height = SD35_SIZES[fields.choice("aspect_ratio", SD35_SIZES, "1:1")]
+    seed = _seed(fields)
+    output_format = fields.choice("output_format", formats, "png")
+    return PanelOrder(prompt, negative, width, height, seed, cast("OutputFormat", output_format))
 
 
 def parse_erase(body: bytes) -> PictureOrder:
@@ -131,6 +171,8 @@ PARSERS: dict[str, Callable[[bytes], PictureOrder]] = {
     "stability.stable-outpaint-v1:0": parse_outpaint,
     "stability.stable-image-erase-object-v1:0": parse_erase,
     "stability.stable-image-inpaint-v1:0": parse_inpaint,
+    "stability.stable-image-core-v1:1": parse_core,
+    "stability.stable-image-ultra-v1:1": parse_ultra,
 }
 
 
