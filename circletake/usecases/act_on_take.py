@@ -10,7 +10,8 @@ from circletake.kit.ids import new_id
 from circletake.ports import Seal
 from circletake.records.generations import Take, TakeAct
 from circletake.records.session import Database
-from circletake.usecases.end_take import announce_take, one_take
+from circletake.usecases.announce_take import announce_take
+from circletake.usecases.end_take import one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_take
 from circletake.usecases.ledger import record_entry

@@ -23,6 +23,7 @@ from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.effective_take import model_of
+from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import record_event
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.publish_file import publish_file
@@ -44,7 +45,7 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
                 select(Take).where(Take.generation_id == generation.id).order_by(Take.number)
             )
         )
-        if not _to_be_told(generation, takes):
+        if not await _to_be_told(session, generation, takes):
             await end_step(session, step)
             return
         files = await _files(session, takes)
@@ -76,8 +77,11 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
         await _publish(tools, tenant, step, generation, files, signed)
 
 
-def _to_be_told(generation: Generation, takes: Sequence[Take]) -> bool:
-    return generation.finished_at is None and all(take.state in TERMINAL for take in takes)
+async def _to_be_told(session: TenantSession, generation: Generation, takes: Sequence[Take]) -> bool:
+    """Whether the generation is at its end and nobody has told it; an enforcement at work may still make takes."""
+    if generation.finished_at is not None or any(take.state not in TERMINAL for take in takes):
+        return False
+    return await running_enforcement(session, generation) is None
 
 
 async def _files(session: TenantSession, takes: Sequence[Take]) -> dict[UUID, MediaFile]:
@@ -208,7 +212,7 @@ async def _record(tools: Tools, step: ClaimedStep, row: dict[str, Any]) -> bool:
     async with tools.database.tenant(step.tenant_id) as session:
         generation = await lock_generation(session, step.tenant_id, row["generation_id"])
         takes = await lock_takes(session, step.tenant_id, generation.id)
-        told = _to_be_told(generation, takes)
+        told = await _to_be_told(session, generation, takes)
         if told:
             await session.execute(insert(MediaFile).values(finished_at=func.now(), **row))
             generation.sheet_media_id = row["id"]
@@ -233,7 +237,7 @@ async def tell_without_sheet(tools: Tools, step: ClaimedStep, *, trouble: str) -
         if step.generation_id is not None:
             generation = await lock_generation(session, step.tenant_id, step.generation_id)
             takes = await lock_takes(session, step.tenant_id, generation.id)
-            if _to_be_told(generation, takes):
+            if await _to_be_told(session, generation, takes):
                 await tell_finished(session, generation, takes)
         await end_step(session, step, trouble=trouble)
 

@@ -12,16 +12,15 @@ from sqlalchemy import func, select
 
 from circletake.domain.costs import cost_of_take
 from circletake.domain.kinds import Billed
-from circletake.domain.takes import TERMINAL, TakeState, generation_state, may_become
+from circletake.domain.takes import TakeState, may_become
 from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.session import TenantSession
+from circletake.usecases.announce_take import announce_take, settle_generation
 from circletake.usecases.effective_take import model_of
-from circletake.usecases.events import record_event
+from circletake.usecases.enforce_consistency import take_ended
 from circletake.usecases.ledger import record_entry
-from circletake.usecases.request_generation import event_data
-from circletake.usecases.steps import add_step
 
 ANNOUNCED = {
     TakeState.SUCCEEDED: "take.succeeded",
@@ -48,12 +47,13 @@ async def end_take(
     session: TenantSession,
     seal: Seal,
     generation: Generation,
-    takes: Sequence[Take],
+    takes: list[Take],
     take: Take,
     ending: Ending,
 ) -> None:
     """Make the take terminal. Raises ValueError for a transition that may not happen.
 
+    An enforcement at work decides here what follows, and adds the take that it starts to `takes`.
     What the ending says of its cost can only be raised by the calls on record: an earlier one may have been paid.
     """
     if not may_become(TakeState(take.state), ending.state):
@@ -92,7 +92,8 @@ async def end_take(
     )
     await session.flush()
     await announce_take(session, generation, take, ANNOUNCED[ending.state])
-    await settle_generation(session, generation, takes)
+    enforced = await take_ended(session, seal, generation, takes, take)
+    await settle_generation(session, generation, takes, enforced=enforced)
 
 
 _CERTAINTY = (Billed.FALSE, Billed.UNKNOWN, Billed.TRUE)
@@ -111,45 +112,6 @@ async def paid_so_far(session: TenantSession, take_id: UUID) -> Billed:
         if billed.value in outcomes:
             return billed
     return Billed.FALSE
-
-
-async def announce_take(session: TenantSession, generation: Generation, take: Take, event_type: str) -> None:
-    """Record an event about one take; ids and states only."""
-    await record_event(
-        session,
-        generation.tenant_id,
-        event_type,
-        event_data(
-            generation,
-            take_id=str(take.id),
-            take_number=take.number,
-            state=take.state,
-            code=take.failure_code,
-            media_id=str(take.media_id) if take.media_id else None,
-        ),
-        generation_id=generation.id,
-    )
-
-
-async def settle_generation(session: TenantSession, generation: Generation, takes: Sequence[Take]) -> None:
-    """Derive the generation's state; when its last take has ended, have the contact sheet drawn.
-
-    `generation.finished` is told by the step that draws the sheet, so that whoever hears it finds the sheet.
-    """
-    states = [TakeState(take.state) for take in takes]
-    state = generation_state(states)
-    if state.value != generation.state:
-        generation.state = state.value
-    if all(each in TERMINAL for each in states):
-        await add_step(
-            session,
-            generation.tenant_id,
-            kind="sheet",
-            lane="finish",
-            generation_id=generation.id,
-            priority=1,
-        )
-    await session.flush()
 
 
 def one_take(takes: Sequence[Take], take_id: UUID | None) -> Take:

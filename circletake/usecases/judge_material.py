@@ -32,10 +32,12 @@ from circletake.records.consistency import (
     ConsistencyCheck,
     Judgement,
 )
+from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.ask_models import Asked, add_embeddings, ask_judge
 from circletake.usecases.check_events import announce_check, announce_judged_take
+from circletake.usecases.enforce_consistency import attempt_judged
 from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.observe_media import PEOPLE, SCENE, known_observations, see_file
 from circletake.usecases.plan_check import (
@@ -431,7 +433,8 @@ async def _record(
     step, seal = work.step, work.tenant.seal
     cast = cast_digest(work.cast)
     async with tools.database.tenant(step.tenant_id) as session:
-        generation, takes = None, []
+        generation: Generation | None = None
+        takes: list[Take] = []
         if step.generation_id is not None:
             generation = await lock_generation(session, step.tenant_id, step.generation_id)
             takes = await lock_takes(session, step.tenant_id, step.generation_id)
@@ -461,7 +464,7 @@ async def _record(
                 session, check, material, [each.judgement for each in judged], generation
             )
         if generation is not None:
-            raise NotImplementedError(takes, seal)
+            await attempt_judged(session, seal, generation, takes, material, judged)
         elif await _all_judged(session, check.id):
             row = conclude_step(step.tenant_id, check.id)
             await add_step(session, **row)

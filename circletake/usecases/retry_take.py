@@ -17,13 +17,15 @@ from circletake.ports import ModelCatalogue, Seal
 from circletake.records.generations import Take
 from circletake.records.session import Database
 from circletake.records.steps import Step
+from circletake.usecases.announce_take import announce_take
 from circletake.usecases.effective_take import kind_of, model_of
-from circletake.usecases.end_take import announce_take, one_take
+from circletake.usecases.end_take import one_take
+from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_take
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
-from circletake.usecases.request_generation import step_for_take
+from circletake.usecases.start_attempt import first_step
 from circletake.usecases.steps import lock_generation, lock_takes
 
 MAX_TAKES_WITH_RETRIES = 200
@@ -53,6 +55,12 @@ async def retry_take(
         takes = await lock_takes(session, tenant_id, generation.id)
         old = one_take(takes, take_id)
         _require_retriable(old, takes)
+        if await running_enforcement(session, generation) is not None:
+            raise Conflict(
+                "An enforcement is at work on this generation and makes takes by itself: wait for its end, or"
+                " cancel it.",
+                code="enforcement_running",
+            )
         card = catalogue.get(model_of(generation, old))
         refused = refusal(card, kind_of(generation, old), now.date()) if card else None
         if card is None or refused is not None:
@@ -67,7 +75,7 @@ async def retry_take(
             "state": TakeState.QUEUED.value,
             "seed": _new_seed(old),
             "retry_of": old.id,
-            "changes": old.changes,
+            **({"changes": old.changes} if old.changes else {}),
             "estimate_usd": old.estimate_usd,
             "circled": False,
             "rejected": False,
@@ -77,7 +85,7 @@ async def retry_take(
         await session.execute(insert(Take).values(row))
         await session.execute(
             insert(Step).values(
-                step_for_take(tenant_id, generation.id, new_take_id, card.id, card.mode, deadline)
+                first_step(generation, new_take_id, old.changes, card.id, card.mode, deadline)
             )
         )
         take = Take(**row)

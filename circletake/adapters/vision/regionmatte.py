@@ -37,7 +37,7 @@ def write_region_matte(
         raise OSError("the matte could not be written")
 
 
-def _feathered(solid: np.ndarray, feather: int) -> np.ndarray:  # type: ignore[type-arg]
+def _feathered(solid: np.ndarray, feather: int) -> np.ndarray:
     """Fall off with the distance to the region, along half a cosine, so that no edge shows on either side."""
     distance = cv2.distanceTransform(_WHITE - solid, cv2.DIST_L2, 5)
     ramp = (1 + np.cos(np.pi * np.clip(distance / (feather + 1), 0, 1))) / 2

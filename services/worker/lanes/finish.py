@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from circletake.usecases.call_model import PaidCall
+from circletake.usecases.draw_matte import draw_matte
 from circletake.usecases.draw_sheet import draw_sheet
 from circletake.usecases.finish_take import finish_take
 from circletake.usecases.steps import ClaimedStep
@@ -17,4 +18,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def sheet(step: ClaimedStep, _: PaidCall) -> None:
         await draw_sheet(tools, step)
 
-    return {"finish": finish, "sheet": sheet}
+    async def matte(step: ClaimedStep, _: PaidCall) -> None:
+        await draw_matte(tools, step)
+
+    return {"finish": finish, "sheet": sheet, "matte": matte}
