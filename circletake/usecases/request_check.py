@@ -12,6 +12,7 @@ from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.consistency.words import ShotSize
 from circletake.domain.errors import Invalid
 from circletake.domain.pictures import Violation
+from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
 from circletake.records.consistency import (
@@ -183,6 +184,7 @@ def check_row(
     return {
         "id": new_id(),
         "tenant_id": tenant_id,
+        "created_at": clock.now(),
         "production_id": plan.production.id,
         "generation_id": generation_id,
         "state": "queued",

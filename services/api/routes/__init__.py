@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.api.routes import (
     admin,
     characters,
+    consistency_checks,
     console,
     episodes,
     events,
@@ -34,6 +35,7 @@ TENANT: list[APIRouter] = [
     characters.router,
     looks.router,
     references.router,
+    consistency_checks.router,
     generations.router,
     takes.router,
     models.router,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
@@ -41,5 +42,6 @@ def _picture(data: bytes) -> Picture:
 
     if not data:
         raise PictureRefused("truncated", "a frame of this video can't be read: export it again")
-    height, width = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).shape[:2]
+    decoded: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    height, width = decoded.shape[:2]
     return Picture(data, "image/jpeg", width, height)
