@@ -18,6 +18,7 @@ from circletake.usecases.draw_sheet import tell_without_sheet
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.inspect_media import announce_media
+from circletake.usecases.inspect_reference import give_up_reference
 from circletake.usecases.publish_file import take_away_unrecorded
 from circletake.usecases.steps import ClaimedStep, add_step, end_step
 from circletake.usecases.take_work import lock_take
@@ -64,20 +65,14 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
     now = clock.now()
     match dead.kind:
         case "inspect":
-            file = await session.scalar(_own(MediaFile, step, dead.subject_id))
-            if file is not None and file.state == "inspecting":
-                file.state, file.finished_at = "refused", now
-                file.problem_code = "dead_letter"
-                file.problem_detail = "Looking at this file ended its inspector again and again."
-                file.object_key = file.etag = None
-                await session.flush()
-                await add_step(session, step.tenant_id, kind="purge", lane="inspect", subject_id=file.id)
-                await announce_media(session, file)
+            await _refuse_upload(session, step, dead.subject_id)
         case "verify":
             verification = await session.scalar(_own(Verification, step, dead.subject_id))
             if verification is not None and verification.state == "queued":
                 verification.state, verification.finished_at = "failed", now
                 await wake_waiters(session, verification.id)
+        case "reference":
+            await give_up_reference(session, step.tenant_id, dead.subject_id)
         case "notify":
             delivery = await session.scalar(_own(WebhookDelivery, step, dead.subject_id))
             if delivery is not None and delivery.state == "pending":
@@ -89,6 +84,19 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
                 await wake_waiters(session, endpoint.id)
         case _:  # a purge or a sheet has nothing that waits for it
             return
+
+
+async def _refuse_upload(session: TenantSession, step: ClaimedStep, media_id: UUID) -> None:
+    file = await session.scalar(_own(MediaFile, step, media_id))
+    if file is None or file.state != "inspecting":
+        return
+    file.state, file.finished_at = "refused", clock.now()
+    file.problem_code = "dead_letter"
+    file.problem_detail = "Looking at this file ended its inspector again and again."
+    file.object_key = file.etag = None
+    await session.flush()
+    await add_step(session, step.tenant_id, kind="purge", lane="inspect", subject_id=file.id)
+    await announce_media(session, file)
 
 
 def _own(record: type[T], step: ClaimedStep, identifier: UUID) -> Select[T]:

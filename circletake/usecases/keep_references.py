@@ -6,24 +6,24 @@ from outside is a file that is withdrawn: then the set is superseded, and the lo
 Lock order: media files by id, the character, the look, the set, its references.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
 
-from circletake.domain.consistency.words import CharacterKind, ReferenceFinding
+from circletake.domain.consistency.references import is_open
+from circletake.domain.consistency.words import ReferenceFinding
 from circletake.domain.errors import Conflict, Invalid
 from circletake.domain.kinds import SLOT_ROLES, InputSlot, RightsBasis
 from circletake.domain.pictures import Violation
-from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
 from circletake.records.characters import Look, Reference, ReferenceSet
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.edit_characters import refuse_deleted
-from circletake.usecases.events import wake_dispatcher, wake_waiters
+from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_characters import (
     Lineage,
     SetView,
@@ -33,9 +33,8 @@ from circletake.usecases.find_characters import (
     hold_set,
     references_of,
 )
-from circletake.usecases.forget_character import forget_file, forget_unneeded, refuse_enforced
+from circletake.usecases.forget_character import forget_unneeded
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
-from circletake.usecases.ledger import record_entry
 from circletake.usecases.steps import add_step
 
 MAX_REFERENCES = 24  # more teach nothing: three are the knee of the curve
@@ -103,7 +102,7 @@ async def add_reference(
             .with_for_update(read=True)
         )
         lineage = await hold_set(session, tenant_id, set_id)
-        _refuse_settled(lineage.set)
+        refuse_settled(lineage.set)
         _check_file(file, lineage.character.production_id)
         present = await references_of(session, tenant_id, set_id)
         _refuse_full(present, media_id)
@@ -126,10 +125,11 @@ async def choose_figure(
     Raises NotFound, Invalid for a face that isn't there, or Conflict for a set that is no draft."""
     async with database.tenant(tenant_id) as session:
         _, reference = await _hold_reference(session, tenant_id, reference_id)
-        if figure == reference.figure and reference.state != "waiting":
-            return reference
         _check_figure(reference, figure)
-        reference.figure = figure
+        standing = any(each.get("faces") and is_open(each) for each in reference.findings)
+        if figure == reference.figure and not standing:
+            return reference
+        reference.figure, reference.findings = figure, []
         await _inspect_again(session, [reference])
         return reference
 
@@ -149,102 +149,14 @@ async def remove_reference(database: Database, *, tenant_id: UUID, reference_id:
             await _inspect_again(session, compared)
 
 
-async def approve_set(
-    database: Database,
-    seal: Seal,
-    *,
-    tenant_id: UUID,
-    api_key_id: UUID | None,
-    set_id: UUID,
-    accept_findings: bool,
-) -> SetView:
-    """Make a draft the look's reference set, in place of the one before; an approved set is returned as it is.
-
-    Raises NotFound, or Conflict that lists what stands in the way: nothing in it, pictures that are still being
-    inspected or can't be used, findings that nobody accepted.
-    """
-    async with database.tenant(tenant_id) as session:
-        lineage = await hold_set(session, tenant_id, set_id)
-        draft = lineage.set
-        references = await references_of(session, tenant_id, set_id)
-        if draft.state == "approved":
-            return SetView(draft, references)
-        _refuse_settled(draft)
-        _refuse_unready(references, accept_findings=accept_findings)
-        before = await _approved(session, lineage.look)
-        if before is not None:
-            before.state = "superseded"
-            await session.flush()  # one approved set per look, at every moment
-        draft.state, draft.approved_by, draft.approved_at = "approved", api_key_id, clock.now()
-        draft.ledger_entry_id = await record_entry(
-            session,
-            seal,
-            tenant_id=tenant_id,
-            kind="reference_set.approved",
-            subject_id=draft.id,
-            body={
-                "character": str(lineage.character.id),
-                "look": str(lineage.look.id),
-                "version": draft.version,
-                "supersedes": str(before.id) if before else None,
-                "references": await _as_approved(session, references),
-                "by_key": str(api_key_id) if api_key_id else None,
-            },
-        )
-        return SetView(draft, references)
-
-
-async def withdraw_references(
-    session: TenantSession, seal: Seal, file: MediaFile, *, api_key_id: UUID | None
-) -> None:
-    """A file is withdrawn: whoever holds the rights in it may insist, so what was made of it gives way.
-
-    Every approved set with it is superseded, drafts can't be approved until it is taken out, and what was seen in it
-    is forgotten. The file's row is locked. Raises Conflict `enforcement_running`.
-    """
-    set_ids = await session.scalars(
-        select(Reference.reference_set_id)
-        .where(Reference.tenant_id == file.tenant_id, Reference.media_id == file.id)
-        .order_by(Reference.reference_set_id)
-    )
-    for set_id in list(set_ids):
-        lineage = await hold_set(session, file.tenant_id, set_id)
-        if lineage.set.state == "approved":
-            await refuse_enforced(session, file.tenant_id, [lineage.character.id], look_id=lineage.look.id)
-            lineage.set.state = "superseded"
-            await record_entry(
-                session,
-                seal,
-                tenant_id=file.tenant_id,
-                kind="reference_set.superseded",
-                subject_id=set_id,
-                body={
-                    "character": str(lineage.character.id),
-                    "look": str(lineage.look.id),
-                    "withdrawn_file": str(file.id),
-                    "by_key": str(api_key_id) if api_key_id else None,
-                },
-            )
-        for reference in await references_of(session, file.tenant_id, set_id):
-            if reference.media_id == file.id:
-                reference.state = "unusable"
-                reference.findings = [
-                    finding(ReferenceFinding.WITHDRAWN, "The file was withdrawn.", blocking=True)
-                ]
-                reference.figure = reference.box = reference.face_px = None
-                await wake_waiters(session, reference.id)
-    await session.flush()
-    await forget_file(session, file.tenant_id, file.id)
-
-
-def finding(code: ReferenceFinding, detail: str, *, blocking: bool, **more: Any) -> dict[str, Any]:
-    """What is wrong with a reference, as its row keeps it. A blocking one can't be accepted by anybody."""
-    return {"code": code.value, "blocking": blocking, "detail": detail, **more}
-
-
 def faces_of(reference: Reference) -> Sequence[Mapping[str, Any]]:
     """The faces to choose from: `figure`, `box`, `face_px`; empty where there is no choice."""
     return next((each["faces"] for each in reference.findings if each.get("faces")), [])
+
+
+def open_findings(reference: Reference) -> Sequence[Mapping[str, Any]]:
+    """What is wrong with a reference and not settled by the choice of a face."""
+    return [each for each in reference.findings if not each.get("settled")]
 
 
 async def _hold_look(session: TenantSession, tenant_id: UUID, look_id: UUID) -> Look:
@@ -260,7 +172,7 @@ async def _hold_reference(
     found = await find_reference(session, tenant_id, reference_id)
     lineage = await hold_set(session, tenant_id, found.reference_set_id)
     reference = await find_reference(session, tenant_id, reference_id, lock="update")
-    _refuse_settled(lineage.set)
+    refuse_settled(lineage.set)
     return lineage, reference
 
 
@@ -325,7 +237,7 @@ async def _refuse_second_draft(session: TenantSession, look: Look) -> None:
         )
 
 
-def _refuse_settled(found: ReferenceSet) -> None:
+def refuse_settled(found: ReferenceSet) -> None:
     if found.state != "draft":
         raise Conflict(
             f"This version is {found.state} and stays as it is: begin a new draft of the look's references.",
@@ -377,85 +289,6 @@ def _check_figure(reference: Reference, figure: int | None) -> None:
         )
 
 
-def _refuse_unready(references: Sequence[Reference], *, accept_findings: bool) -> None:
-    if not references:
-        raise Conflict("There is no picture in this set: add at least one.", code="reference_set_empty")
-    unsettled = [each for each in references if each.state in {"inspecting", "waiting"}]
-    unusable = [each for each in references if each.state == "unusable"]
-    if unsettled or unusable:
-        text = (
-            "Some pictures are still being looked at: wait for them."
-            if not unusable
-            else ("Some pictures can't be used: take them out, or choose the face that is meant.")
-        )
-        raise Conflict(text, code="reference_set_not_ready", references=_listed([*unusable, *unsettled]))
-    doubtful = [each for each in references if open_findings(each)]
-    if doubtful and not accept_findings:
-        raise Conflict(
-            "Something is wrong with some pictures: take them out, or approve with accept_findings.",
-            code="findings_not_accepted",
-            references=_listed(doubtful),
-        )
-
-
-def open_findings(reference: Reference) -> Sequence[Mapping[str, Any]]:
-    """What is wrong with a reference and not settled by the choice of a face."""
-    return [
-        each
-        for each in reference.findings
-        if each["code"] != ReferenceFinding.SEVERAL_FACES or reference.figure is None
-    ]
-
-
-def _listed(references: Iterable[Reference]) -> list[dict[str, Any]]:
-    return [
-        {
-            "reference_id": str(each.id),
-            "state": each.state,
-            "findings": sorted(found["code"] for found in open_findings(each)),
-        }
-        for each in references
-    ]
-
-
-async def _approved(session: TenantSession, look: Look) -> ReferenceSet | None:
-    found: ReferenceSet | None = await session.scalar(
-        select(ReferenceSet)
-        .where(
-            ReferenceSet.tenant_id == look.tenant_id,
-            ReferenceSet.look_id == look.id,
-            ReferenceSet.state == "approved",
-        )
-        .with_for_update()
-    )
-    return found
-
-
-async def _as_approved(session: TenantSession, references: Sequence[Reference]) -> list[dict[str, Any]]:
-    """What the ledger says of the pictures: which bytes, which face, and what the approver was told of them."""
-    hashes = dict(
-        (
-            await session.execute(
-                select(MediaFile.id, MediaFile.sha256).where(
-                    MediaFile.tenant_id == references[0].tenant_id,
-                    MediaFile.id.in_([each.media_id for each in references]),
-                )
-            )
-        )
-        .tuples()
-        .all()
-    )
-    return [
-        {
-            "media": str(each.media_id),
-            "sha256": hashes[each.media_id],
-            "figure": each.figure,
-            "findings": sorted(found["code"] for found in open_findings(each)),
-        }
-        for each in references
-    ]
-
-
 async def _inspect_again(session: TenantSession, references: Collection[Reference]) -> None:
     for each in references:
         each.state, each.inspected_at = "inspecting", None
@@ -475,8 +308,3 @@ async def _have_inspected(session: TenantSession, references: Collection[Referen
             priority=1,  # somebody waits for the answer
             details={"media_id": str(each.media_id)},
         )
-
-
-def needs_face(kind: str) -> bool:
-    """Say whether a reference of this kind of character has to show a face."""
-    return kind == CharacterKind.HUMAN

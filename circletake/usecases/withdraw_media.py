@@ -13,9 +13,9 @@ from circletake.ports import Seal
 from circletake.records.generations import GenerationInput
 from circletake.records.media import MediaFile
 from circletake.records.session import Database
+from circletake.usecases.approve_references import withdraw_references
 from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
 from circletake.usecases.find_media import find_file
-from circletake.usecases.keep_references import withdraw_references
 from circletake.usecases.steps import add_step
 
 

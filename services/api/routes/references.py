@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from circletake.records.characters import Reference
 from circletake.usecases import find_characters, keep_references
+from circletake.usecases.approve_references import approve_set
 from circletake.usecases.find_characters import SetView
 from circletake.usecases.idempotency import Answer
 from services.api.auth import Reader, Reviewer, Writer, seal_of
@@ -110,7 +111,7 @@ async def approve(
 ) -> ReferenceSetReply:
     """Let this version define the look, in place of the one before. It never changes again, and the act is put into
     the ledger. Refused while a picture is being inspected or can't be used, or with findings nobody accepted."""
-    view = await keep_references.approve_set(
+    view = await approve_set(
         desk.database,
         await seal_of(desk, who),
         tenant_id=who.tenant_id,

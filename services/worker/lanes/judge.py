@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.conclude_check import conclude_check
+from circletake.usecases.inspect_reference import inspect_reference
 from circletake.usecases.judge_material import judge_material
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
@@ -17,4 +18,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def conclude(step: ClaimedStep, _: PaidCall) -> None:
         await conclude_check(tools, step)
 
-    return {"judge": judge, "conclude": conclude}
+    async def reference(step: ClaimedStep, _: PaidCall) -> None:
+        await inspect_reference(tools, step)
+
+    return {"reference": reference, "judge": judge, "conclude": conclude}
