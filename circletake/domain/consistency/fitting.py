@@ -7,7 +7,6 @@ of both classes, since with tens of pairs it steps and overfits. Errors are meas
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from circletake.domain.consistency.metrics import (
     bootstrap,
     percentiles,
 )
+from circletake.domain.consistency.regression import line, plane
 from circletake.domain.consistency.words import Aspect, EvaluatorId
 
 LEAST_OF_A_CLASS = 30
@@ -27,8 +27,7 @@ LEAST_GROUPS = 5
 ISOTONIC_FROM = 1000  # of each class
 _FOLDS = 5
 _RESAMPLES = 200
-_RIDGE = 1e-4  # keeps a perfectly separable fit finite
-_BINS_OF_SCORES = 400  # a resample is fitted on scores put into so many bins
+_BINS_OF_SCORES = 100  # a resample is fitted on scores put into so many bins
 _BLOCKS = 60  # knots an isotonic fit may have
 
 Method = Literal["platt", "isotonic", "auto"]
@@ -156,9 +155,8 @@ def fit_weights(
         raise ValueError("all samples need the same number of values, at least one")
     rows = [Scored(0.0, each.same, (each.group,)) for each in samples]
     _check_enough(rows, isotonic=False)
-    solved = _logistic([each.values for each in samples], [each.same for each in samples])
-    blank = starting_point(evaluator, aspect, solved[:-1])
-    return _named(replace(blank, bias=solved[-1]), source)
+    weights, bias = plane([each.values for each in samples], [each.same for each in samples])
+    return _named(replace(starting_point(evaluator, aspect, weights), bias=bias), source)
 
 
 def _named(calibration: Calibration, source: str) -> Calibration:
@@ -188,7 +186,7 @@ def _fewest(rows: Sequence[Scored]) -> int:
 
 
 def _platt(base: Calibration, rows: Sequence[Scored], half_width: float) -> Calibration:
-    slope, offset = _line([row.score for row in rows], [row.same for row in rows], [1.0] * len(rows))
+    slope, offset = line([row.score for row in rows], [row.same for row in rows], [1.0] * len(rows))
     return replace(
         base,
         weights=tuple(slope * weight for weight in base.weights),
@@ -226,17 +224,18 @@ def _intervals(rows: Sequence[Scored], seed: int) -> tuple[Interval, Interval, f
 
     Scores are put into bins once, so that a resample is fitted on hundreds of points however many pairs there are.
     """
-    ordered = sorted(rows, key=lambda row: row.score)
-    size = max(1, len(ordered) // _BINS_OF_SCORES)
-    slope, offset = _line([row.score for row in rows], [row.same for row in rows], [1.0] * len(rows))
+    slope, offset = line([row.score for row in rows], [row.same for row in rows], [1.0] * len(rows))
     if slope <= 0:
         raise NothingToLearn("Higher scores were not decided to be the same more often.")
+    bin_of, xs, sames = _binned(rows)
     slopes, thresholds, shifts = [], [], []
-    for weights in bootstrap([row.groups for row in ordered], _RESAMPLES, seed):
-        points = _binned(ordered, weights, size)
-        if len({same for _, same, weight in points if weight}) < 2:  # noqa: PLR2004
+    for weights in bootstrap([row.groups for row in rows], _RESAMPLES, seed):
+        totals = [0.0] * len(xs)
+        for place, weight in zip(bin_of, weights, strict=True):
+            totals[place] += weight
+        if len({same for same, weight in zip(sames, totals, strict=True) if weight}) < 2:  # noqa: PLR2004
             continue
-        a, b = _line([x for x, _, _ in points], [s for _, s, _ in points], [w for _, _, w in points])
+        a, b = line(xs, sames, totals)
         slopes.append(a)
         if a > 0:
             thresholds.append(-b / a)
@@ -251,105 +250,21 @@ def _intervals(rows: Sequence[Scored], seed: int) -> tuple[Interval, Interval, f
     return Interval(slope, low, high), Interval(-offset / slope, *percentiles(thresholds)), half_width
 
 
-def _binned(
-    ordered: Sequence[Scored], weights: Sequence[float], size: int
-) -> list[tuple[float, bool, float]]:
-    found: list[tuple[float, bool, float]] = []
-    for start in range(0, len(ordered), size):
-        for same in (True, False):
-            own = [
-                (ordered[at].score, weights[at])
-                for at in range(start, min(start + size, len(ordered)))
-                if ordered[at].same is same and weights[at]
-            ]
-            total = sum(weight for _, weight in own)
-            if total:
-                found.append((sum(x * weight for x, weight in own) / total, same, total))
-    return found
-
-
-def _line(xs: Sequence[float], sames: Sequence[bool], weights: Sequence[float]) -> tuple[float, float]:
-    """Return (slope, offset) of Platt's sigmoid over one score, standardised for the numbers' sake."""
-    total = sum(weights)
-    mean = sum(x * w for x, w in zip(xs, weights, strict=True)) / total
-    spread = math.sqrt(sum(w * (x - mean) ** 2 for x, w in zip(xs, weights, strict=True)) / total) or 1.0
-    slope, offset = _logistic([((x - mean) / spread,) for x in xs], sames, weights)
-    return slope / spread, offset - slope * mean / spread
-
-
-def _logistic(
-    rows: Sequence[Sequence[float]], sames: Sequence[bool], weights: Sequence[float] | None = None
-) -> tuple[float, ...]:
-    """Return weights and, last, the bias: Newton's method with smoothed targets, balanced classes, a slight ridge."""
-    own = weights if weights is not None else [1.0] * len(rows)
-    positive = sum(w for w, same in zip(own, sames, strict=True) if same)
-    negative = sum(w for w, same in zip(own, sames, strict=True) if not same)
-    target = {True: (positive + 1) / (positive + 2), False: 1 / (negative + 2)}
-    share = {True: (positive + negative) / (2 * positive), False: (positive + negative) / (2 * negative)}
-    points = [((*row, 1.0), target[s], w * share[s]) for row, s, w in zip(rows, sames, own, strict=True) if w]
-    size = len(points[0][0])
-    solution = [0.0] * size
-    loss = _loss(points, solution)
-    for _ in range(60):
-        step = _newton_step(points, solution)
-        scale = 1.0
-        while True:
-            tried = [s - scale * d for s, d in zip(solution, step, strict=True)]
-            after = _loss(points, tried)
-            if after <= loss or scale < 1e-6:  # noqa: PLR2004
-                break
-            scale /= 2
-        gained, solution, loss = loss - after, tried, min(loss, after)
-        if gained < 1e-10 * (1 + loss):
-            break
-    return tuple(solution)
-
-
-_Point = tuple[tuple[float, ...], float, float]
-
-
-def _loss(points: Sequence[_Point], solution: Sequence[float]) -> float:
-    total = _RIDGE * sum(s * s for s in solution[:-1]) / 2
-    for row, target, weight in points:
-        z = sum(s * x for s, x in zip(solution, row, strict=True))
-        total += weight * (max(z, 0.0) - z * target + math.log1p(math.exp(-abs(z))))
-    return total
-
-
-def _newton_step(points: Sequence[_Point], solution: Sequence[float]) -> list[float]:
-    size = len(solution)
-    gradient = [_RIDGE * s for s in solution[:-1]] + [0.0]
-    hessian = [[_RIDGE if i == j else 0.0 for j in range(size)] for i in range(size)]
-    for row, target, weight in points:
-        z = sum(s * x for s, x in zip(solution, row, strict=True))
-        p = 1 / (1 + math.exp(-z)) if z > -700 else 0.0  # noqa: PLR2004
-        pull, curve = weight * (p - target), max(weight * p * (1 - p), 1e-12)
-        for i in range(size):
-            gradient[i] += pull * row[i]
-            for j in range(i + 1):
-                hessian[i][j] += curve * row[i] * row[j]
-    for i in range(size):
-        for j in range(i):
-            hessian[j][i] = hessian[i][j]
-    return _solve(hessian, gradient)
-
-
-def _solve(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """Solve a small symmetric positive system by Gaussian elimination with pivoting."""
-    size = len(right)
-    table = [[*line, value] for line, value in zip(matrix, right, strict=True)]
-    for at in range(size):
-        pivot = max(range(at, size), key=lambda row: abs(table[row][at]))
-        table[at], table[pivot] = table[pivot], table[at]
-        for row in range(at + 1, size):
-            factor = table[row][at] / table[at][at]
-            for column in range(at, size + 1):
-                table[row][column] -= factor * table[at][column]
-    found = [0.0] * size
-    for at in reversed(range(size)):
-        rest = sum(table[at][column] * found[column] for column in range(at + 1, size))
-        found[at] = (table[at][size] - rest) / table[at][at]
-    return found
+def _binned(rows: Sequence[Scored]) -> tuple[list[int], list[float], list[bool]]:
+    """Return each row's bin, and per bin its mean score and class: neighbours in score, never of two classes."""
+    bin_of = [0] * len(rows)
+    xs: list[float] = []
+    sames: list[bool] = []
+    for same in (True, False):
+        own = sorted((row.score, place) for place, row in enumerate(rows) if row.same is same)
+        size = max(1, len(own) // _BINS_OF_SCORES)
+        for start in range(0, len(own), size):
+            part = own[start : start + size]
+            for _, place in part:
+                bin_of[place] = len(xs)
+            xs.append(sum(x for x, _ in part) / len(part))
+            sames.append(same)
+    return bin_of, xs, sames
 
 
 def _pooled(rows: Sequence[Scored]) -> tuple[tuple[float, float], ...]:

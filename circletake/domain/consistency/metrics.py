@@ -4,11 +4,12 @@ Figures are weighted, so that an interval can be drawn by resampling people inst
 one person aren't independent of each other, people are.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 RESAMPLES = 300
@@ -122,16 +123,13 @@ def bootstrap(groups: Sequence[tuple[str, ...]], resamples: int, seed: int) -> l
     if len(names) < 3 or any(not own for own in groups):  # noqa: PLR2004
         return []
     dice = random.Random(seed)  # noqa: S311 - statistics, not secrets
+    kinds = {own: place for place, own in enumerate(dict.fromkeys(groups))}
+    of = [kinds[own] for own in groups]
     found: list[list[float]] = []
     for _ in range(resamples):
         times = Counter(dice.choices(names, k=len(names)))
-        weights = []
-        for own in groups:
-            weight = 1.0
-            for name in set(own):
-                weight *= times[name]
-            weights.append(weight)
-        found.append(weights)
+        weights = [float(math.prod(times[name] for name in set(own))) for own in kinds]
+        found.append([weights[place] for place in of])
     return found
 
 
@@ -146,11 +144,7 @@ def percentiles(drawn: Sequence[float]) -> tuple[float | None, float | None]:
 
 def auc(rows: Sequence[Scored], weights: Weights | None = None) -> float:
     """Return the chance that a same pair scores above a different one; ties count half."""
-    points = _curve(rows, weights)
-    area = 0.0
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):  # noqa: RUF007
-        area += (x1 - x0) * (y0 + y1) / 2
-    return area
+    return sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(_curve(rows, weights)))
 
 
 def eer(rows: Sequence[Scored], weights: Weights | None = None) -> float:
