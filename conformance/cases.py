@@ -13,16 +13,18 @@ import numpy as np
 
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.dialects.contract import encode_body
-from circletake.dialects.registry import dialect_for
-from circletake.domain.costs import quote
+from circletake.dialects.registry import dialect_for, embedder_for, judge_for
+from circletake.domain.consistency.words import Aspect
+from circletake.domain.costs import cost_of_images, cost_of_tokens, quote
 from circletake.domain.kinds import InputSlot, Kind
-from circletake.domain.pictures import ModelCard, ModelRequest, Picture
+from circletake.domain.pictures import ModelCard, ModelRequest, ModelUse, Picture
 from conformance.observation import Observation, observe, observe_put
 from conformance.places import Place, Role, assume, finished
 
 SIDE = 512
 _ENDED = "amazon.nova-canvas-v1:0"
 _PROMPT = "a lighthouse over a black sea at night"
+_ASPECTS = (Aspect.PALETTE, Aspect.OVERALL)
 _EXTEND = {"extend": {"left": 64, "right": 0, "up": 0, "down": 0}}
 
 Run = Callable[[Place], Observation]
@@ -43,8 +45,9 @@ class Case:
 
 def all_cases(region: str) -> list[Case]:
     """Every case, free ones first: what they find may make the paid ones pointless."""
-    cards = [card for card in load_catalogue().all() if card.lifecycle == "active" and region in card.regions]
-    return [*_refusals(cards), *_storage(), *_sessions(), *_dialects(cards)]
+    alive = [card for card in load_catalogue().all() if card.lifecycle == "active" and region in card.regions]
+    cards = [card for card in alive if card.kinds]
+    return [*_refusals(cards), *_storage(), *_sessions(), *_likeness(alive), *_dialects(cards)]
 
 
 def _price(card: ModelCard, kind: Kind) -> Decimal:
@@ -161,11 +164,46 @@ def _finish(card: ModelCard) -> Run:
     return run
 
 
+# --- vectors and second opinions --------------------------------------------------------------------------------------
+
+
+def _likeness(cards: list[ModelCard]) -> Iterator[Case]:
+    for card in cards:
+        if ModelUse.EMBEDDING in card.uses:
+            usd = cost_of_images(card, 1)
+            yield Case(
+                f"embed {card.id}", f"{card.name}: the vector of a grey picture", _embed(card), usd, usd
+            )
+        if ModelUse.JUDGE in card.uses:
+            usd = cost_of_tokens(card, *judge_for(card).at_most(card, 1, _ASPECTS))
+            what = f"{card.name}: an opinion on a picture and itself"
+            yield Case(f"judge {card.id}", what, _judge(card), usd, usd)
+
+
+def _embed(card: ModelCard) -> Run:
+    def run(place: Place) -> Observation:
+        native = embedder_for(card).body(_picture(side=SIDE // 2), card, min(card.limits["dimensions"]))
+        return _invoked(place.client("bedrock-runtime"), card.id, encode_body(native, card), place)
+
+    return run
+
+
+def _judge(card: ModelCard) -> Run:
+    def run(place: Place) -> Observation:
+        picture = _picture(side=SIDE // 2)
+        body = judge_for(card).body([picture], picture, card, _ASPECTS)
+        return observe(
+            lambda: place.client("bedrock-runtime").converse(modelId=card.id, **body), place.scrubber
+        )
+
+    return run
+
+
 # --- what must be refused, and cost nothing --------------------------------------------------------------------------
 
 
 def _refusals(cards: list[ModelCard]) -> Iterator[Case]:
-    by_kind = {min(card.kinds): card for card in cards if card.mode == "sync"}
+    by_kind = {min(card.kinds): card for card in reversed(cards) if card.mode == "sync"}
     art, paint = by_kind.get(Kind.CONCEPT_ART), by_kind.get(Kind.ELEMENT)
     if art:
         usd = _price(art, Kind.CONCEPT_ART)

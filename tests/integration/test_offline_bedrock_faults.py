@@ -247,7 +247,7 @@ def test_faults_are_listed_and_lifted(place: Place) -> None:
         {"kind": "explode"},
         {"kind": "throttle", "count": 0},
         {"kind": "throttle", "probability": 1.1},
-        {"kind": "throttle", "operation": "Converse"},
+        {"kind": "throttle", "operation": "ConverseStream"},
         {"kind": "stall"},
         {"kind": "throttle", "often": True},
         ["throttle"],

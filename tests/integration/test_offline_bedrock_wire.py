@@ -226,7 +226,7 @@ def test_a_signature_for_elsewhere_is_refused(place: Place, service: str, region
 
 
 def test_an_operation_that_is_not_served_is_unknown(place: Place) -> None:
-    reply = _send(place, _signed(place, f"/model/{SD35}/converse"))
+    reply = _send(place, _signed(place, f"/model/{SD35}/converse-stream"))
     assert (reply.status, reply.code) == (404, "UnknownOperationException")
 
 

@@ -8,9 +8,10 @@ from services.bedrock.darkroom.drawing import smooth_noise
 from services.bedrock.darkroom.palette import Tint, mix, tint, wished_tint
 
 _TONES = ((196, 120, 70), (70, 120, 170), (96, 140, 84), (150, 84, 130), (190, 160, 90), (70, 130, 130))
-_KEEPS = 0.35  # the strength up to which a face stays the same person's
+_KEEPS = 0.5  # the strength up to which a face stays the same person's
 _NEARER = 0.14
 _LIGHT = 0.3
+_COLOUR = 0.4
 _WARP_WIDTH = 0.05
 _BRUSH = 9
 _SMALL = 64
@@ -39,7 +40,7 @@ def vary(image: Picture, prompt: str, strength: float, seed: int) -> Picture:
     if beyond:
         result = _bend(result, beyond, rng)
         result = dissolve(result, _paint(result, beyond, rng), beyond**1.1)
-    return tint(result, aim, 0.85 * strength)
+    return tint(result, aim, _COLOUR * min(strength, _KEEPS) + (0.85 - _COLOUR * _KEEPS) * beyond)
 
 
 def _reframed(image: Picture, strength: float, rng: np.random.Generator) -> Picture:
