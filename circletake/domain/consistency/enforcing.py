@@ -13,7 +13,6 @@ from typing import Any
 
 from circletake.domain.consistency.calibration import logit
 from circletake.domain.consistency.ladders import Rung, Step
-from circletake.domain.consistency.materials import MaterialJudgement
 from circletake.domain.consistency.words import MISMATCH, Aspect, Reason, Verdict
 
 NOTHING = Decimal(0)
@@ -63,28 +62,6 @@ class Attempt:
     reasons: tuple[Reason, ...] = ()
     scores: Mapping[Aspect, float] = field(default_factory=dict)  # counted aspects only
     broken: tuple[Aspect, ...] = ()
-
-
-def judged_attempt(
-    take: str, step: Step | None, at_most: Decimal, judgements: Sequence[MaterialJudgement]
-) -> Attempt:
-    """Return the attempt of a take that was judged for one or several subjects: it is as good as the worst of them.
-
-    Raises ValueError without a judgement.
-    """
-    if not judgements:
-        raise ValueError("a judged take has a judgement per subject")
-    order = (Verdict.FAIL, Verdict.NEEDS_HUMAN, Verdict.NOT_ASSESSABLE, Verdict.PASS)
-    verdict = min((each.verdict for each in judgements), key=order.index)
-    scores: dict[Aspect, float] = {}
-    for each in judgements:
-        for aspect in each.counted:
-            if aspect in each.scores:
-                scores[aspect] = min(scores.get(aspect, 1.0), each.scores[aspect])
-    blamed = [each for each in judgements if each.verdict is verdict]
-    reasons = dict.fromkeys(reason for each in blamed for reason in each.reasons)
-    broken = dict.fromkeys(aspect for each in judgements for aspect in each.broken)
-    return Attempt(take, step, Outcome.JUDGED, at_most, verdict, tuple(reasons), scores, tuple(broken))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from circletake.domain.consistency.calibration import EVEN, Calibration, probability, score
 from circletake.domain.consistency.metrics import (
     Scored,
+    auc,
     balanced_brier,
     balanced_ece,
     bootstrap,
@@ -56,13 +57,15 @@ class Interval:
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A fit with what it is worth. `slope` and `threshold` belong to the sigmoid over the score it started from:
-    log-odds = slope x (score - threshold). `ece` and `brier` are balanced and measured on groups left out."""
+    log-odds = slope x (score - threshold). `auc`: how well it ranks at all; `ece` and `brier` are balanced and
+    measured on groups left out."""
 
     calibration: Calibration
     method: Literal["platt", "isotonic"]
     same: int
     different: int
     groups: int
+    auc: float
     ece: float
     brier: float
     slope: Interval
@@ -75,6 +78,7 @@ class Fitted:
             "same": self.same,
             "different": self.different,
             "groups": self.groups,
+            "auc": round(self.auc, 5),
             "ece": round(self.ece, 5),
             "brier": round(self.brier, 5),
             "slope": self.slope.as_json(),
@@ -135,6 +139,7 @@ def fit(samples: Sequence[Sample], base: Calibration, *, method: Method = "auto"
         same=same,
         different=len(rows) - same,
         groups=len({row.groups for row in rows}),
+        auc=auc(rows),
         ece=ece,
         brier=brier,
         slope=slope,

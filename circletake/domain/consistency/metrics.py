@@ -1,19 +1,18 @@
-"""How well scores tell the same from different, and whether probabilities mean what they say.
+"""What scores with known answers are worth: ranking and calibration, weighted so that people can be resampled.
 
-Figures are weighted, so that an interval can be drawn by resampling people instead of pairs (Efron 1979): pairs of
-one person aren't independent of each other, people are.
+Pairs of one person aren't independent of each other, people are: intervals come from drawing people anew (Efron 1979).
 """
 
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
-from typing import Any
+from itertools import groupby
 
-RESAMPLES = 300
 _BINS = 10
+_LEAST_GROUPS = 3
+_LEAST_DRAWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,102 +24,17 @@ class Scored:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with its 95 % interval; None where nothing could be resampled."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-    def as_json(self) -> dict[str, float | None]:
-        ends = {"low": self.low, "high": self.high}
-        return {"value": round(self.value, 5)} | {
-            name: None if end is None else round(end, 5) for name, end in ends.items()
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """`ece` and `brier` only where the scores are probabilities."""
-
-    same: int
-    different: int
-    people: int
-    auc: Figure
-    eer: Figure
-    tar_far_1e_2: Figure
-    tar_far_1e_3: Figure
-    ece: Figure | None = None
-    brier: Figure | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        own = {
-            "auc": self.auc,
-            "eer": self.eer,
-            "tar_far_1e-2": self.tar_far_1e_2,
-            "tar_far_1e-3": self.tar_far_1e_3,
-            "ece": self.ece,
-            "brier": self.brier,
-        }
-        counts: dict[str, Any] = {"same": self.same, "different": self.different, "people": self.people}
-        return counts | {name: each.as_json() for name, each in own.items() if each is not None}
-
-
-Weights = Sequence[float]
-Metric = Callable[[Sequence[Scored], Weights], float]
-
-
 class OneClassOnly(Exception):
     """There are no pairs of one class; nothing can be told apart."""
 
 
-def measure(
-    rows: Sequence[Scored], *, probabilities: bool, resamples: int = RESAMPLES, seed: int = 1
-) -> Metrics:
-    """Return all figures of these pairs with their intervals. Raises OneClassOnly."""
-    names: dict[str, Metric] = {"auc": auc, "eer": eer, "2": _tar(0.01), "3": _tar(0.001)}
-    if probabilities:
-        names |= {"ece": balanced_ece, "brier": balanced_brier}
-    ordered = sorted(rows, key=lambda row: -row.score)
-    found = intervals(ordered, list(names.values()), resamples=resamples, seed=seed)
-    figures = dict(zip(names, found, strict=True))
-    return Metrics(
-        same=sum(row.same for row in rows),
-        different=sum(not row.same for row in rows),
-        people=len({group for row in rows for group in row.groups}),
-        auc=figures["auc"],
-        eer=figures["eer"],
-        tar_far_1e_2=figures["2"],
-        tar_far_1e_3=figures["3"],
-        ece=figures.get("ece"),
-        brier=figures.get("brier"),
-    )
-
-
-def intervals(
-    rows: Sequence[Scored], metrics: Sequence[Metric], *, resamples: int = RESAMPLES, seed: int = 1
-) -> list[Figure]:
-    """Return each metric with its 95 % interval by bootstrap over the groups of the rows, with a fixed seed.
-
-    A pair of two people counts as often as both were drawn. Draws without one of the classes are left out; with
-    fewer than three groups there is no interval.
-    """
-    ones = [1.0] * len(rows)
-    values = [metric(rows, ones) for metric in metrics]
-    drawn: list[list[float]] = [[] for _ in metrics]
-    for weights in bootstrap([row.groups for row in rows], resamples, seed):
-        if not _both(rows, weights):
-            continue
-        for place, metric in enumerate(metrics):
-            drawn[place].append(metric(rows, weights))
-    return [Figure(value, *percentiles(own)) for value, own in zip(values, drawn, strict=True)]
-
-
 def bootstrap(groups: Sequence[tuple[str, ...]], resamples: int, seed: int) -> list[list[float]]:
-    """Return `resamples` weightings of rows, each from drawing as many groups as there are, with replacement."""
+    """Return `resamples` weightings of rows, each from drawing as many groups as there are, with replacement.
+
+    A row of two groups counts as often as both were drawn. Empty when there are too few groups to draw from.
+    """
     names = sorted({name for own in groups for name in own})
-    if len(names) < 3 or any(not own for own in groups):  # noqa: PLR2004
+    if len(names) < _LEAST_GROUPS or any(not own for own in groups):
         return []
     dice = random.Random(seed)  # noqa: S311 - statistics, not secrets
     kinds = {own: place for place, own in enumerate(dict.fromkeys(groups))}
@@ -135,86 +49,48 @@ def bootstrap(groups: Sequence[tuple[str, ...]], resamples: int, seed: int) -> l
 
 def percentiles(drawn: Sequence[float]) -> tuple[float | None, float | None]:
     """Return the 2.5th and the 97.5th percentile; Nones when there is too little to say."""
-    if len(drawn) < 20:  # noqa: PLR2004
+    if len(drawn) < _LEAST_DRAWN:
         return None, None
     ordered = sorted(drawn)
     last = len(ordered) - 1
     return ordered[round(0.025 * last)], ordered[round(0.975 * last)]
 
 
-def auc(rows: Sequence[Scored], weights: Weights | None = None) -> float:
-    """Return the chance that a same pair scores above a different one; ties count half."""
-    return sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(_curve(rows, weights)))
+def auc(rows: Sequence[Scored]) -> float:
+    """Return the chance that a same pair scores above a different one; ties count half. Raises OneClassOnly."""
+    same, different = _counts(rows)
+    below, right = 0, 0.0
+    for _, tied in groupby(sorted(rows, key=lambda row: row.score), key=lambda row: row.score):
+        here = [row.same for row in tied]
+        apart = len(here) - sum(here)
+        right += sum(here) * (below + apart / 2)
+        below += apart
+    return right / (same * different)
 
 
-def eer(rows: Sequence[Scored], weights: Weights | None = None) -> float:
-    """Return the error where as many same pairs are refused as different ones accepted."""
-    x0, y0 = 0.0, 0.0
-    for x1, y1 in _curve(rows, weights):
-        if x1 >= 1 - y1:
-            before, after = (1 - y0) - x0, x1 - (1 - y1)
-            share = before / (before + after) if before + after > 0 else 0.0
-            return x0 + share * (x1 - x0)
-        x0, y0 = x1, y1
-    return 1.0
+def balanced_ece(rows: Sequence[Scored]) -> float:
+    """Return the expected calibration error in ten equal bins, both classes weighing half (a prior of 0.5).
 
-
-def tar_at_far(rows: Sequence[Scored], far: float, weights: Weights | None = None) -> float:
-    """Return the share of same pairs accepted while at most `far` of the different ones are."""
-    return max(y for x, y in _curve(rows, weights) if x <= far + 1e-12)
-
-
-def balanced_ece(rows: Sequence[Scored], weights: Weights | None = None) -> float:
-    """Return the expected calibration error in ten equal bins, both classes weighing half (a prior of 0.5)."""
-    shares = _shares(rows, weights)
+    Scores are probabilities. Raises OneClassOnly.
+    """
     gaps = [0.0] * _BINS
-    for row, share in zip(rows, shares, strict=True):
+    for row, share in zip(rows, _shares(rows), strict=True):
         gaps[min(_BINS - 1, max(0, int(row.score * _BINS)))] += share * (row.score - row.same)
     return sum(map(abs, gaps))
 
 
-def balanced_brier(rows: Sequence[Scored], weights: Weights | None = None) -> float:
-    """Return the mean squared error of the probabilities, both classes weighing half."""
-    shares = _shares(rows, weights)
-    return sum(share * (row.score - row.same) ** 2 for row, share in zip(rows, shares, strict=True))
+def balanced_brier(rows: Sequence[Scored]) -> float:
+    """Return the mean squared error of the probabilities, both classes weighing half. Raises OneClassOnly."""
+    return sum(share * (row.score - row.same) ** 2 for row, share in zip(rows, _shares(rows), strict=True))
 
 
-def _tar(far: float) -> Metric:
-    return lambda rows, weights: tar_at_far(rows, far, weights)
+def _shares(rows: Sequence[Scored]) -> list[float]:
+    same, different = _counts(rows)
+    return [0.5 / (same if row.same else different) for row in rows]
 
 
-def _shares(rows: Sequence[Scored], weights: Weights | None) -> list[float]:
-    own = weights if weights is not None else [1.0] * len(rows)
-    same, different = _totals(rows, own)
-    return [w / (2 * (same if row.same else different)) for row, w in zip(rows, own, strict=True)]
-
-
-def _curve(rows: Sequence[Scored], weights: Weights | None) -> list[tuple[float, float]]:
-    """Return the ROC from (0, 0) to (1, 1): (share of different accepted, share of same accepted) per threshold."""
-    own = weights if weights is not None else [1.0] * len(rows)
-    same, different = _totals(rows, own)
-    pairs = sorted(zip(rows, own, strict=True), key=lambda pair: -pair[0].score)
-    points = [(0.0, 0.0)]
-    wrong, right = 0.0, 0.0
-    for _, tied in groupby(pairs, key=lambda pair: pair[0].score):
-        for row, weight in tied:
-            if row.same:
-                right += weight
-            else:
-                wrong += weight
-        points.append((wrong / different, right / same))
-    return points
-
-
-def _totals(rows: Sequence[Scored], weights: Weights) -> tuple[float, float]:
-    same = sum(w for row, w in zip(rows, weights, strict=True) if row.same)
-    different = sum(w for row, w in zip(rows, weights, strict=True) if not row.same)
-    if same <= 0 or different <= 0:
+def _counts(rows: Sequence[Scored]) -> tuple[int, int]:
+    same = sum(row.same for row in rows)
+    if same in {0, len(rows)}:
         raise OneClassOnly("pairs of both classes are needed: same and different")
-    return same, different
-
-
-def _both(rows: Sequence[Scored], weights: Weights) -> bool:
-    return any(w and row.same for row, w in zip(rows, weights, strict=True)) and any(
-        w and not row.same for row, w in zip(rows, weights, strict=True)
-    )
+    return same, len(rows) - same
