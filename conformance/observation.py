@@ -69,9 +69,9 @@ class Scrubber:
         if isinstance(value, Mapping):
             return {self.text(str(name)): self.value(each, str(name)) for name, each in value.items()}
         if isinstance(value, (list, tuple)):
-            if len(value) > _LONGEST_LIST and all(isinstance(each, (int, float)) for each in value):
-                return {"numbers": len(value)}  # a vector: what it says of a picture is nobody's here
-            return [self.value(each, key) for each in value]
+            # of a vector only its length: what it says of a picture is nobody's here
+            vector = len(value) > _LONGEST_LIST and all(isinstance(each, (int, float)) for each in value)
+            return {"numbers": len(value)} if vector else [self.value(each, key) for each in value]
         if isinstance(value, bytes):
             return digest(value)
         if isinstance(value, str):
