@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from circletake.domain.consistency.subjects import FrameJudgement
 from circletake.domain.consistency.words import Aspect, CharacterKind, Reason, Verdict
 
 
@@ -51,6 +52,7 @@ class Answer:
     aspects: Mapping[Aspect, AspectAnswer] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     face_px: float = 0.0
+    judgement: FrameJudgement | None = None  # None: the picture could not be read, or there were no references
 
     def probability(self, aspect: Aspect) -> float | None:
         found = self.aspects.get(aspect)
