@@ -47,8 +47,10 @@ def _why_missing(cell: ContinuityCell) -> str:
 def _tab(canvas: Any, letters: Lettering, text: str, box: Box, ground: Colour, colour: Colour) -> None:
     """Write a word on a tab that hangs under the crop, so that it hides nothing of what has to be judged."""
     heavy = colour == ink.WHITE
-    edge = 7 if heavy else 2
+    edge = ink.FRAME if heavy else 2
     bar = Box(box.left - edge, box.bottom, box.width + 2 * edge, _tab_height(box))
+    if heavy:
+        ink.fill(canvas, Box(bar.left - 2, bar.top, bar.width + 4, bar.height + 2), ink.WHITE)
     ink.fill(canvas, bar, ground)
     at = (box.left + box.width // 2, bar.top + 2)
     letters.line(text, at, _letters_for(box), colour, width=box.width, anchor="centre", heavy=heavy)
@@ -68,7 +70,7 @@ def draw_caption(letters: Lettering, cell: ContinuityCell, box: Box) -> None:
     colour = ink.COLOURS.get(cell.verdict, ink.SOFT)
     size = _letters_for(box)
     tabbed = broken or (cell.verdict == Verdict.NOT_ASSESSABLE and cell.crop is not None)
-    top = box.top + (_tab_height(box) + 4 if tabbed else 12)
+    top = box.top + (_tab_height(box) + 6 if tabbed else 12)
     label = cut_front(letters, cell.label, size, box.width)
     letters.line(label, (box.left, top), size, ink.BRIGHT, heavy=broken)
     top += size + 6

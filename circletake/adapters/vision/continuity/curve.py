@@ -56,27 +56,18 @@ def draw_ground(canvas: Any, row: ContinuityRow, box: Box) -> None:
         if limit is not None:
             top = height_of(limit, box)
             ink.fill(canvas, Box(box.left, top, box.width, box.bottom - top), zone)
-    for limit, colour in ((row.pass_from, ink.GREEN), (row.fail_below, ink.RED)):
+    for limit, colour in ((row.pass_from, ink.GREEN), (row.fail_below, ink.DULL_RED)):
         if limit is not None:
             level = height_of(limit, box)
             ink.dashes(canvas, (box.left, level), (box.right - 1, level), colour, dash=6)
 
 
-def draw_limits(letters: Lettering, row: ContinuityRow, box: Box, right: int) -> None:
-    """Write the two limits beside the curve, ending at `right`."""
-    limits = [
-        (height_of(limit, box), f"{word} {limit:.2f}", colour)
-        for limit, word, colour in (
-            (row.pass_from, "pass", ink.GREEN),
-            (row.fail_below, "fail", ink.RED),
-        )
-        if limit is not None
-    ]
-    last = -100
-    for level, text, colour in limits:
-        top = max(level - 11, last + 18)
-        letters.line(text, (right, top), 16, colour, anchor="right")
-        last = top
+def draw_limits(letters: Lettering, row: ContinuityRow, box: Box) -> None:
+    """Name the two limits at the curve's beginning."""
+    for limit, word, colour in ((row.pass_from, "pass", ink.GREEN), (row.fail_below, "fail", ink.DULL_RED)):
+        if limit is not None:
+            top = max(box.top, height_of(limit, box) - 17)
+            letters.line(f"{word} {limit:.2f}", (box.left + 4, top), 14, colour)
 
 
 def draw_curve(

@@ -22,7 +22,9 @@ AMBER: Colour = (240, 178, 52)
 GREEN: Colour = (122, 160, 128)
 GREY: Colour = (134, 134, 140)
 BLUE: Colour = (104, 170, 236)
+DULL_RED: Colour = (164, 70, 62)  # a limit; pure red is kept for what breaks
 _PASS_RULE: Colour = (78, 98, 82)
+FRAME = 7  # of a broken shot
 
 COLOURS: dict[str, Colour] = {
     Verdict.PASS: GREEN,
@@ -85,7 +87,8 @@ def dashes(
 def verdict_frame(canvas: Any, box: Box, verdict: str) -> None:
     """Frame a crop: a hairline for what passes, ever heavier for what has to be seen."""
     if verdict == Verdict.FAIL:
-        outline(canvas, box, RED, 7)
+        outline(canvas, grown(box, FRAME), WHITE, 2)  # it shows in black and white too
+        outline(canvas, box, RED, FRAME)
     elif verdict == Verdict.NEEDS_HUMAN:
         outline(canvas, box, AMBER, 4)
     elif verdict == Verdict.PASS:

@@ -8,6 +8,8 @@ from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.continuity import cells, ink, layout
 from circletake.adapters.vision.continuity.lanes import SECTION, draw_lanes
 from circletake.adapters.vision.continuity.page import Heading, Page, draw_foot, draw_head, new_page
+from circletake.adapters.vision.continuity.pdf import Word
+from circletake.adapters.vision.continuity.words import verdict_words
 from circletake.domain.consistency.words import Verdict
 from circletake.domain.frames import Box
 from circletake.ports import ContinuityCell, ContinuityRow
@@ -98,6 +100,8 @@ def _draw_pair(page: Page, shown: _Shown, pair: _Pair, left: int, top: int) -> N
     cells.draw_crop(page.canvas, page.letters, shown.cell, crop, page.bounds)
     caption = Box(left, crop.bottom, pair.width, pair.height - pair.crop - 20)
     cells.draw_caption(page.letters, shown.cell, caption)
+    said = f"{shown.row.name} {shown.cell.label} {verdict_words(shown.cell)}"
+    page.words.append(Word(said, left, caption.top + 50, 16))
     size = 18 if pair is _SMALL else 24
     for index, words in enumerate(page.letters.wrapped(shown.row.name, size, pair.reference, most=2)):
         at = (left, reference.bottom + 6 + (size + 3) * index)

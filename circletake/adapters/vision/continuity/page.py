@@ -130,7 +130,7 @@ def draw_line(page: Page, row: ContinuityRow, line: layout.Line, measure: layout
         if cell.cut_clash:
             ink.clash_mark(page.canvas, (box.right + layout.GAP // 2, box.top + box.height // 2))
     curve.draw_ground(page.canvas, row, graph)
-    curve.draw_limits(page.letters, row, graph, graph.left - 10)
+    curve.draw_limits(page.letters, row, graph)
     centres = [box.left + box.width // 2 for box in boxes]
     trend = curve.trend_of(row)
     if trend is not None:
@@ -158,7 +158,7 @@ def _draw_side(page: Page, row: ContinuityRow, line: layout.Line, box: Box, grap
             at += 16
     place = Box(box.left, box.top + 96, box.width, box.height - 96 - 10)
     cells.draw_references(page.canvas, letters, row.references, place, page.bounds)
-    _draw_remarks(page, row, Box(box.left, graph.top, box.width - 76, graph.height))
+    _draw_remarks(page, row, Box(box.left, graph.top, box.width, graph.height))
 
 
 def _draw_remarks(page: Page, row: ContinuityRow, box: Box) -> None:
