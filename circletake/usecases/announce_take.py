@@ -38,7 +38,8 @@ async def settle_generation(
     """
     states = [TakeState(take.state) for take in takes]
     ended = all(each in TERMINAL for each in states)
-    state = GenerationState.RUNNING if enforced and ended else generation_state(states)
+    at_work = enforced and ended and generation.finished_at is None
+    state = GenerationState.RUNNING if at_work else generation_state(states)
     if state.value != generation.state:
         generation.state = state.value
     if ended and not enforced and generation.finished_at is None:

@@ -1,5 +1,6 @@
 """Cancel: what waits ends at once; what is with a model is asked to stop, and is paid if it was accepted."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, update
@@ -11,14 +12,16 @@ from circletake.ports import Seal
 from circletake.records.generations import Generation, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
+from circletake.usecases.announce_take import settle_generation
 from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.enforce_consistency import end_by_hand, running_enforcement
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_generation, find_take
 from circletake.usecases.steps import lock_generation, lock_takes
 
 
 async def cancel_take(database: Database, seal: Seal, tenant_id: UUID, take_id: UUID) -> Take:
-    """Cancel one take. Raises Conflict when it has ended already."""
+    """Cancel one take. An enforcement at work goes on without it. Raises Conflict when it has ended already."""
     async with database.tenant(tenant_id) as session:
         found = await find_take(session, tenant_id, take_id)
         generation, takes = await _lock(session, tenant_id, found.generation_id)
@@ -35,9 +38,27 @@ async def cancel_generation(database: Database, seal: Seal, tenant_id: UUID, gen
     async with database.tenant(tenant_id) as session:
         await find_generation(session, tenant_id, generation_id)
         generation, takes = await _lock(session, tenant_id, generation_id)
-        for take in takes:
-            await _cancel(session, seal, generation, takes, take)
+        enforcement = await running_enforcement(session, generation)
+        if enforcement is not None:
+            await end_by_hand(session, seal, generation, takes, enforcement)
+        quiet = all(take.state in TERMINAL for take in takes)
+        await cancel_open_takes(session, seal, generation, takes)
+        if enforcement is not None and quiet:  # nothing else kept the generation from its end
+            await settle_generation(session, generation, takes)
         await wake_dispatcher(session)
+
+
+async def cancel_open_takes(
+    session: TenantSession,
+    seal: Seal,
+    generation: Generation,
+    takes: list[Take],
+    only: Collection[UUID] | None = None,
+) -> None:
+    """Cancel the takes that haven't ended; the generation and they are locked. `only`: those of them."""
+    for take in list(takes):
+        if only is None or take.id in only:
+            await _cancel(session, seal, generation, takes, take)
 
 
 async def _lock(

@@ -34,6 +34,7 @@ from circletake.ports import Seal
 from circletake.records.consistency import (
     CheckMaterial,
     CheckSubject,
+    ConsistencyCheck,
     Enforcement,
     EnforcementAttempt,
     EvaluatorCall,
@@ -241,7 +242,17 @@ def _unjudged(books: _Books) -> Stop:
 
 
 async def _books(session: TenantSession, takes: Sequence[Take], enforcement: Enforcement) -> _Books:
-    records = list(
+    records = await _records(session, enforcement)
+    by_id = {take.id: take for take in takes}
+    rungs = [RungMade.from_json(each) for each in enforcement.ladder]
+    steps = {(rung.step.rung.value, rung.step.model): rung.step for rung in rungs}
+    attempts = [as_attempt(record, by_id[record.take_id], steps) for record in records]
+    judging = await judging_cost(session, enforcement)
+    return _Books(enforcement, records, attempts, rungs, judging)
+
+
+async def _records(session: TenantSession, enforcement: Enforcement) -> list[EnforcementAttempt]:
+    return list(
         await session.scalars(
             select(EnforcementAttempt)
             .where(
@@ -251,12 +262,6 @@ async def _books(session: TenantSession, takes: Sequence[Take], enforcement: Enf
             .order_by(EnforcementAttempt.number)
         )
     )
-    by_id = {take.id: take for take in takes}
-    rungs = [RungMade.from_json(each) for each in enforcement.ladder]
-    steps = {(rung.step.rung.value, rung.step.model): rung.step for rung in rungs}
-    attempts = [as_attempt(record, by_id[record.take_id], steps) for record in records]
-    judging = await judging_cost(session, enforcement)
-    return _Books(enforcement, records, attempts, rungs, judging)
 
 
 async def judging_cost(session: TenantSession, enforcement: Enforcement) -> Decimal:
@@ -311,6 +316,29 @@ async def stop(
         enforcement.options = {**enforcement.options, "detail": ending.detail}
     await tell_ended(session, seal, generation, records, takes, enforcement)
     await session.execute(insert(Step).values(conclude_step(enforcement.tenant_id, enforcement.check_id)))
+
+
+async def end_by_hand(
+    session: TenantSession,
+    seal: Seal,
+    generation: Generation,
+    takes: Sequence[Take],
+    enforcement: Enforcement,
+) -> None:
+    """A person canceled it: from here on nothing more is judged or made for it. Its open takes are the caller's."""
+    records = await _records(session, enforcement)
+    by_id = {take.id: take for take in takes}
+    best = best_of([as_attempt(record, by_id[record.take_id], {}) for record in records])
+    enforcement.state, enforcement.stop_reason = "canceled", "canceled"
+    enforcement.best_take_id = UUID(best.take) if best else None
+    check = await session.scalar(
+        select(ConsistencyCheck).where(ConsistencyCheck.id == enforcement.check_id).with_for_update()
+    )
+    if check is not None and check.finished_at is None:
+        check.state, check.waiting_for, check.finished_at = "canceled", None, clock.now()
+        await session.flush()
+        await wake_waiters(session, check.id)
+    await tell_ended(session, seal, generation, records, takes, enforcement)
 
 
 def _state(ending: Stop, on_exhausted: OnExhausted) -> str:

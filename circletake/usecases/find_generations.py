@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text, tuple_
 from circletake.domain.errors import NotFound
 from circletake.domain.kinds import InputSlot
 from circletake.ports import Seal
+from circletake.records.consistency import Enforcement
 from circletake.records.events import Event
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.session import Database, TenantSession
@@ -47,6 +48,11 @@ async def load_view(
         open_text(seal, generation.prompt, f"generations.prompt:{generation_id}"),
         open_text(seal, generation.negative_prompt, f"generations.negative_prompt:{generation_id}"),
         None if metadata is None else json.loads(metadata),
+        await session.scalar(
+            select(Enforcement.id).where(
+                Enforcement.tenant_id == tenant_id, Enforcement.generation_id == generation_id
+            )
+        ),
     )
 
 

@@ -130,6 +130,31 @@ async def plan_check(
     return CheckPlan(production, subjects, planned, cast, skipped)
 
 
+async def plan_subjects(
+    session: TenantSession, *, production_id: UUID, subjects: Sequence[SubjectAsked], shot_id: UUID | None
+) -> tuple[CheckPlan, Mapping[int, CastLook]]:
+    """Resolve whom to find in files that are still to come, in this shot: the question, and each subject's look.
+
+    Raises Invalid with everything that is wrong with it.
+    """
+    production = await session.scalar(select(Production).where(Production.id == production_id))
+    if production is None:
+        raise Invalid(
+            [Violation("production_id", "not_found", "This production doesn't exist, or isn't yours.")]
+        )
+    cast = await approved_cast(session, production_id)
+    found = await _subject_violations(session, production_id, subjects, cast)
+    if found:
+        raise Invalid(found)
+    breakdown = await _breakdown(session, subjects, [shot_id])
+    everybody = frozenset(each.character_id for each in subjects)
+    to_come = _Found(MediaFile(), None, shot_id, everybody, "")
+    planned, found = _with_looks([to_come], subjects, cast, breakdown)
+    if found:
+        raise Invalid(found)
+    return CheckPlan(production, subjects, (), cast), planned[0].looks
+
+
 async def approved_cast(session: TenantSession, production_id: UUID) -> list[CastLook]:
     """Every look of the production that has an approved reference set, in a stable order."""
     rows = await session.execute(

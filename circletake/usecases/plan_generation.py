@@ -14,6 +14,7 @@ from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import dialect_for
 from circletake.domain import costs
 from circletake.domain.availability import refusal
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.controls import SEED_MAX, SEED_MIN, check_controls, strict_violations
 from circletake.domain.errors import Invalid
 from circletake.domain.kinds import RULES, SLOT_ROLES, InputSlot, Kind
@@ -22,6 +23,12 @@ from circletake.ports import ModelCatalogue
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.plan_enforcement import (
+    Enforced,
+    EnforcementPlan,
+    EnforcementRequest,
+    plan_enforcement,
+)
 
 MAX_TAKES = 20
 MAX_METADATA_BYTES = 8 * 1024
@@ -45,6 +52,7 @@ class GenerationRequest:
     strict: bool = False
     metadata: Mapping[str, Any] | None = field(default=None, repr=False)
     external_ref: str | None = None
+    consistency: EnforcementRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,42 @@ async def plan_generation(
         seed = secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
     quote = costs.quote(card, request.kind, request.takes, request.controls)
     return Plan(card, production, shot, inputs, report, quote, seed)
+
+
+async def plan_consistency(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    rules: JudgingRules,
+    request: GenerationRequest,
+    plan: Plan,
+    *,
+    now: datetime,
+) -> EnforcementPlan | None:
+    """Check what the request says of consistency, when it does. Raises Invalid."""
+    if request.consistency is None:
+        return None
+    enforced = Enforced(
+        production_id=request.production_id,
+        shot_id=request.shot_id,
+        kind=request.kind,
+        card=plan.card,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        controls=request.controls,
+        inputs=plan.inputs,
+        strict=request.strict,
+        takes=request.takes,
+        spent=plan.quote.total,
+    )
+    return await plan_enforcement(
+        session,
+        rules,
+        catalogue,
+        request=request.consistency,
+        enforced=enforced,
+        now=now,
+        place="/consistency",
+    )
 
 
 async def _load(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam
 from sqlalchemy.exc import IntegrityError
 
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.controls import take_seed
 from circletake.domain.kinds import InputSlot
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
+from circletake.records.base import Record
 from circletake.records.context import Production
 from circletake.records.events import Event, IdempotencyRecord, LedgerEntry
 from circletake.records.generations import Generation, GenerationInput, Take
@@ -32,7 +34,8 @@ from circletake.usecases.idempotency import (
     replayed,
 )
 from circletake.usecases.ledger import entry_row
-from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_generation
+from circletake.usecases.plan_enforcement import EnforcementPlan, enforcement_rows
+from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class GenerationView:
     prompt: str | None
     negative_prompt: str | None
     metadata: dict[str, Any] | None
+    enforcement_id: UUID | None = None
 
 
 _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
@@ -56,6 +60,7 @@ _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
 async def request_generation(
     database: Database,
     catalogue: ModelCatalogue,
+    rules: JudgingRules,
     seal: Seal,
     *,
     tenant_id: UUID,
@@ -76,7 +81,10 @@ async def request_generation(
                 return remembered
             production = found.Production
         plan = await plan_generation(session, catalogue, tenant_id, request, now=now, production=production)
+        enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
         rows = _rows(seal, tenant_id, api_key_id, request, plan, now)
+        if enforcing is not None:
+            rows = _with_enforcement(seal, tenant_id, api_key_id, rows, enforcing, now)
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
         await _record(session, tenant_id, rows, remembers)
@@ -94,6 +102,9 @@ class _Rows:
     steps: Sequence[dict[str, Any]]
     entry: dict[str, Any]
     event: dict[str, Any]
+    enforcement_id: UUID | None = None
+    enforcing: Sequence[tuple[type[Record], Sequence[dict[str, Any]]]] = ()
+    more_entries: Sequence[dict[str, Any]] = ()
 
     def view(self, request: GenerationRequest) -> GenerationView:
         return GenerationView(
@@ -103,6 +114,7 @@ class _Rows:
             request.prompt,
             request.negative_prompt,
             dict(request.metadata) if request.metadata is not None else None,
+            self.enforcement_id,
         )
 
 
@@ -156,6 +168,29 @@ def _rows(
     )
 
 
+def _with_enforcement(
+    seal: Seal, tenant_id: UUID, api_key_id: UUID | None, rows: _Rows, plan: EnforcementPlan, now: datetime
+) -> _Rows:
+    """Add the enforcement that begins with the generation; nothing of it starts after its deadline."""
+    row, more, entries = enforcement_rows(
+        seal,
+        plan,
+        tenant_id=tenant_id,
+        generation_id=rows.record.id,
+        take_ids=[take["id"] for take in rows.takes],
+        api_key_id=api_key_id,
+        now=now,
+    )
+    deadlines = [each for each in (rows.record.deadline_at, row["deadline_at"]) if each is not None]
+    return replace(
+        rows,
+        steps=[{**step, "deadline_at": min(deadlines, default=None)} for step in rows.steps],
+        enforcement_id=row["id"],
+        enforcing=more,
+        more_entries=entries,
+    )
+
+
 async def _record(
     session: TenantSession, tenant_id: UUID, rows: _Rows, remembers: Sequence[dict[str, Any]]
 ) -> None:
@@ -166,7 +201,8 @@ async def _record(
             (GenerationInput, rows.inputs),
             (Take, rows.takes),
             (Step, rows.steps),
-            (LedgerEntry, [rows.entry]),
+            *rows.enforcing,
+            (LedgerEntry, [rows.entry, *rows.more_entries]),
             (Event, [rows.event]),
             (IdempotencyRecord, remembers),
             then=f"select {ENDPOINTS_ASKED}, pg_notify(:channel, '')",

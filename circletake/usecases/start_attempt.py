@@ -64,7 +64,15 @@ async def start_attempt(
     why = {"improves": improves, "because": list(because)}
     await session.execute(
         insert(EnforcementAttempt).values(
-            attempt_row(enforcement, row["id"], number, rung.step.rung.value, changed=changed, why=why)
+            attempt_row(
+                generation.tenant_id,
+                enforcement.id,
+                row["id"],
+                number,
+                rung.step.rung.value,
+                changed=changed,
+                why=why,
+            )
         )
     )
     await record_entry(
@@ -94,23 +102,24 @@ async def start_attempt(
 
 
 def attempt_row(
-    enforcement: Enforcement,
+    tenant_id: UUID,
+    enforcement_id: UUID,
     take_id: UUID,
     number: int,
     rung: str,
     *,
-    changed: Mapping[str, Any],
-    why: Mapping[str, Any],
+    changed: Mapping[str, Any] | None = None,
+    why: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "tenant_id": enforcement.tenant_id,
-        "enforcement_id": enforcement.id,
+        "tenant_id": tenant_id,
+        "enforcement_id": enforcement_id,
         "take_id": take_id,
         "number": number,
         "rung": rung,
-        "changed": dict(changed),
-        "why": dict(why),
+        "changed": dict(changed or {}),
+        "why": dict(why or {}),
     }
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from circletake.domain.errors import Conflict
 from circletake.kit import clock
 from circletake.ports import Seal
+from circletake.records.consistency import Enforcement
 from circletake.records.generations import GenerationInput
 from circletake.records.media import MediaFile
-from circletake.records.session import Database
+from circletake.records.session import Database, TenantSession
 from circletake.usecases.approve_references import withdraw_references
 from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
 from circletake.usecases.find_media import find_file
@@ -45,6 +46,7 @@ async def withdraw_media(
                 generation_id=str(used),
             )
         await withdraw_references(session, seal, file, api_key_id=api_key_id)
+        await _require_not_started_from(session, tenant_id, media_id)
         file.state, file.finished_at = "withdrawn", clock.now()
         file.object_key, file.etag = None, None
         await session.flush()
@@ -52,3 +54,21 @@ async def withdraw_media(
         await session.execute(select(func.pg_notify(EVENTS_CHANNEL, str(file.id))))
         await wake_dispatcher(session)
     return file
+
+
+async def _require_not_started_from(session: TenantSession, tenant_id: UUID, media_id: UUID) -> None:
+    """Raise Conflict when an enforcement starts takes from this picture."""
+    enforcement_id = await session.scalar(
+        select(Enforcement.id)
+        .where(
+            Enforcement.tenant_id == tenant_id,
+            Enforcement.options["approved_media_id"].astext == str(media_id),
+        )
+        .limit(1)
+    )
+    if enforcement_id is not None:
+        raise Conflict(
+            "An enforcement starts takes from this picture, and its record needs it.",
+            code="media_in_use",
+            enforcement_id=str(enforcement_id),
+        )

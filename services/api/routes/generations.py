@@ -54,6 +54,7 @@ async def request(body: GenerationBody, who: Generator, desk: Desk, claim: Claim
     accepted = await request_generation(
         desk.database,
         desk.catalogue,
+        desk.rules,
         seal,
         tenant_id=who.tenant_id,
         api_key_id=who.api_key_id,
@@ -130,7 +131,8 @@ async def get(generation_id: UUID, who: Reader, desk: Desk, wait: Wait) -> Respo
 
 @router.post("/{generation_id}/cancel", response_model=GenerationReply, responses=declared(409))
 async def cancel(generation_id: UUID, who: Generator, desk: Desk) -> Response:
-    """Cancel every take that hasn't ended. A call that a model has accepted is paid all the same."""
+    """Cancel every take that hasn't ended, and an enforcement that is at work. A call that a model has accepted is
+    paid all the same."""
     seal = await seal_of(desk, who)
     await cancel_generation(desk.database, seal, who.tenant_id, generation_id)
     view = await find_generations.get_generation(desk.database, seal, who.tenant_id, generation_id)

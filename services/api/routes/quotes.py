@@ -19,12 +19,14 @@ router = APIRouter(prefix="/v1/quotes", tags=["quotes"], responses=ALWAYS)
 async def quote_generation(
     body: GenerationBody, who: Reader, desk: Annotated[Gateway, Depends(gateway)]
 ) -> QuoteReply:
-    """Price a request without making it: the same body and the same checks as `POST /v1/generations`, free."""
-    plan = await quoting.quote_generation(
+    """Price a request without making it: the same body and the same checks as `POST /v1/generations`, free.
+    With `consistency`, `at_most` is the worst case: what every attempt together may cost."""
+    plan, enforcing = await quoting.quote_generation(
         desk.database,
         desk.catalogue,
+        desk.rules,
         tenant_id=who.tenant_id,
         request=body.to_request(),
         now=clock.now(),
     )
-    return QuoteReply.of(plan, body.kind)
+    return QuoteReply.of(plan, body.kind, enforcing)

@@ -34,14 +34,15 @@ async def get(take_id: UUID, who: Reader, desk: Desk) -> TakeReply:
 
 @router.post("/{take_id}/cancel", responses=declared(409))
 async def cancel(take_id: UUID, who: Generator, desk: Desk) -> TakeReply:
-    """Cancel a take that hasn't ended."""
+    """Cancel a take that hasn't ended. An enforcement at work goes on without it: cancel that to stop it."""
     seal = await seal_of(desk, who)
     return TakeReply.of(await cancel_take(desk.database, seal, who.tenant_id, take_id))
 
 
 @router.post("/{take_id}/retry", status_code=202, response_model=TakeReply, responses=declared(409))
 async def retry(take_id: UUID, who: Generator, desk: Desk, claim: Claim) -> Response:
-    """Make a failed, filtered, canceled or expired take again, as a new take with `retry_of`."""
+    """Make a failed, filtered, canceled or expired take again, as a new take with `retry_of`; not while an enforcement
+    is at work on its generation."""
     seal = await seal_of(desk, who)
     answer = await retry_take(
         desk.database,

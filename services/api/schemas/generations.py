@@ -14,6 +14,7 @@ from circletake.records.generations import Generation, Take
 from circletake.usecases.plan_generation import MAX_TAKES, GenerationRequest
 from circletake.usecases.request_generation import GenerationView
 from services.api.schemas.common import Body, ExternalRef, Moment, Reply, Text
+from services.api.schemas.consistency import ConsistencyBody
 
 MAX_PROMPT = 10_000
 
@@ -59,6 +60,9 @@ class GenerationBody(Body):
     )
     metadata: dict[str, Any] | None = Field(default=None, description="Yours, kept encrypted and given back")
     external_ref: ExternalRef | None = None
+    consistency: ConsistencyBody | None = Field(
+        default=None, description="Have every take judged, and more made until one passes, inside these caps"
+    )
 
     def to_request(self) -> GenerationRequest:
         inputs = {
@@ -81,6 +85,7 @@ class GenerationBody(Body):
             strict=self.strict,
             metadata=self.metadata,
             external_ref=self.external_ref,
+            consistency=self.consistency.to_request() if self.consistency else None,
         )
 
 
@@ -225,6 +230,7 @@ class GenerationReply(GenerationSummary):
     strict: bool
     metadata: dict[str, Any] | None
     ledger_entry_id: UUID
+    enforcement_id: UUID | None = Field(description="Of the enforcement that its takes have to pass")
     takes: list[TakeReply]
 
     @classmethod
@@ -241,6 +247,7 @@ class GenerationReply(GenerationSummary):
             strict=generation.strict,
             metadata=view.metadata,
             ledger_entry_id=generation.ledger_entry_id,
+            enforcement_id=view.enforcement_id,
             takes=[TakeReply.of(take) for take in view.takes],
         )
 

@@ -12,8 +12,10 @@ from circletake.domain.controls import CONTROLS, SEED_MAX, SEED_MIN, json_schema
 from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ModelCard, ModelUse, PriceUnit
 from circletake.ports import ModelCatalogue
+from circletake.usecases.plan_enforcement import EnforcementPlan
 from circletake.usecases.plan_generation import Plan
 from services.api.schemas.common import Reply
+from services.api.schemas.consistency import RungReply, UnsupportedRung
 from services.api.schemas.generations import ControlReply
 
 
@@ -193,9 +195,18 @@ class QuoteReply(Reply):
     lines: list[QuoteLineReply]
     unconfirmed: bool = Field(description="The price has no confirmation by the provider")
     controls_report: list[ControlReply]
+    at_most: Decimal = Field(
+        description="The worst case: with `consistency` its max_cost_usd, else the total"
+    )
+    ladder: list[RungReply] | None = Field(
+        description="With `consistency`: the rungs that are served, in order, and what one take of each costs"
+    )
+    unsupported_rungs: list[UnsupportedRung] | None = Field(
+        description="The rungs that nobody serves, and why"
+    )
 
     @classmethod
-    def of(cls, plan: Plan, kind: Kind) -> "QuoteReply":
+    def of(cls, plan: Plan, kind: Kind, enforcing: EnforcementPlan | None = None) -> "QuoteReply":
         quote = plan.quote
         return cls(
             model=quote.model,
@@ -209,4 +220,9 @@ class QuoteReply(Reply):
                 ControlReply(control=line.control, state=line.state.value, sent=line.sent, note=line.note)
                 for line in plan.controls_report
             ],
+            at_most=enforcing.request.max_cost_usd if enforcing else quote.total,
+            ladder=[RungReply.of(rung.as_json()) for rung in enforcing.ladder.rungs] if enforcing else None,
+            unsupported_rungs=[UnsupportedRung.of(each.as_json()) for each in enforcing.ladder.unsupported]
+            if enforcing
+            else None,
         )
