@@ -9,13 +9,17 @@ from sqlalchemy import Select, select
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.kit import clock
+from circletake.ports import Seal
 from circletake.records.base import TenantRecord
+from circletake.records.consistency import CheckMaterial
 from circletake.records.events import WebhookDelivery, WebhookEndpoint
+from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile, Verification
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.draw_sheet import tell_without_sheet
 from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.enforce_consistency import judging_lost
 from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.inspect_media import announce_media
 from circletake.usecases.inspect_reference import give_up_reference
@@ -46,10 +50,26 @@ async def bury_step(tools: Tools, step: ClaimedStep) -> None:
                     "Its worker was lost again and again. It is kept for the operator to look at.",
                 )
                 await end_take(session, tenant.seal, generation, takes, take, ending)
+            if step.details.get("kind") == "judge":
+                await _unjudged(session, tenant.seal, step, generation, takes)
         else:
             await _end_subject(session, step)
         await end_step(session, step)
         await wake_dispatcher(session)
+
+
+async def _unjudged(
+    session: TenantSession, seal: Seal, step: ClaimedStep, generation: Generation, takes: list[Take]
+) -> None:
+    """A take of an enforcement that nobody could judge: it isn't tried for ever, a person has to look."""
+    material_id = await session.scalar(select(Step.subject_id).where(Step.id == step.subject_id))
+    material = await session.get_one(CheckMaterial, material_id)
+    if material.state == "queued":
+        material.state, material.judged_at = "unreadable", clock.now()
+        material.problem_code = "dead_letter"
+        material.problem_detail = "Judging this file ended its worker again and again."
+        await session.flush()
+    await judging_lost(session, seal, generation, takes, material)
 
 
 async def _left_behind(tools: Tools, step: ClaimedStep) -> Mapping[str, Any]:
