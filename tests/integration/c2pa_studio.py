@@ -32,6 +32,7 @@ MEDIA_TYPES = {
     ".tif": "image/tiff",
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
+    ".pdf": "application/pdf",
 }
 
 

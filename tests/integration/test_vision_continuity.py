@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, PdfParser
 
+from circletake.adapters.c2pa.signer import C2paManifestSigner
 from circletake.adapters.vision.desk import VisionPictureDesk
 from circletake.kit.children import ChildPool
-from circletake.ports import ContinuityCell, ContinuityRow
+from circletake.ports import ContinuityCell, ContinuityRow, SigningFault
+from tests.integration import c2pa_studio
 from tests.integration.vision_files import jpeg_bytes, png_bytes
 
 RED, AMBER = (232, 56, 46), (240, 178, 52)
@@ -227,6 +229,40 @@ async def test_a_document_can_be_opened(season_drawn):
         assert {str(key): value.decode("utf-16") for key, value in file.info.items()} == {
             str(PdfParser.PdfName(b"Title")): "Continuity sheet"
         }
+
+
+async def test_a_document_is_signed_and_still_opens(draw, tmp_path):
+    """The signed PDF is trusted, carries the data-mining prohibition as XMP, and a reader finds the same pages."""
+    source, target = tmp_path / "drawn.pdf", tmp_path / "signed.pdf"
+    _, document, pages = await draw([row([cell(10), broken(20)])])
+    source.write_bytes(document)
+    pool = ChildPool(1)
+    try:
+        with c2pa_studio.studio(tmp_path / "pki") as studio:
+            signer = C2paManifestSigner(studio.config, pool)
+            await signer.sign(c2pa_studio.request(source, target))
+            verdict = await signer.verify(target, "application/pdf")
+    finally:
+        pool.close()
+    assert (verdict.status, verdict.reasons) == ("trusted", ())
+    with PdfParser.PdfParser(str(target)) as file:
+        assert len(file.pages) == pages
+    assert b"DMI-PROHIBITED" in target.read_bytes()
+
+
+async def test_a_foreign_pdf_without_room_for_its_provenance_is_refused(tmp_path):
+    """A PDF that keeps no room for the packet isn't signed half: the signer says why."""
+    source = tmp_path / "foreign.pdf"
+    Image.new("RGB", (8, 8)).save(source)
+    pool = ChildPool(1)
+    try:
+        with c2pa_studio.studio(tmp_path / "pki") as studio:
+            signer = C2paManifestSigner(studio.config, pool)
+            with pytest.raises(SigningFault, match="no room"):
+                await signer.sign(c2pa_studio.request(source, tmp_path / "signed.pdf"))
+    finally:
+        pool.close()
+    assert not (tmp_path / "signed.pdf").exists()
 
 
 async def test_the_same_check_gives_the_same_files(draw):

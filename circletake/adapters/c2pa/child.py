@@ -27,7 +27,10 @@ from circletake.ports import Ingredient, SignedFile, SignRequest, VerifyVerdict
 
 _LOCAL_ALGORITHMS = {"secp256r1": b"es256", "secp384r1": b"es384"}
 _EMBEDDABLE = frozenset(
-    {"image/png", "image/jpeg", "image/webp", "image/tiff", "video/mp4", "video/quicktime"}
+    {
+        *("image/png", "image/jpeg", "image/webp", "image/tiff"),
+        *("video/mp4", "video/quicktime", "application/pdf"),
+    }
 )
 _OPAQUE = "application/octet-stream"
 

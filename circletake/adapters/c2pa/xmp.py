@@ -1,4 +1,4 @@
-"""Write one XMP packet into a PNG, JPEG, WebP, TIFF or MP4/MOV file without touching a picture byte.
+"""Write one XMP packet into a PNG, JPEG, WebP, TIFF, MP4/MOV or PDF file without touching a picture byte.
 
 The packet carries the IPTC 2025.1 AI fields, the digital source type and the data-mining prohibition. It is written
 before the manifest, which then covers it. Prompts and names of prompt writers have fields in IPTC 2025.1; they are
@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
-from circletake.adapters.c2pa import isobmff, stills, tiff
+from circletake.adapters.c2pa import isobmff, pdf, stills, tiff
 from circletake.adapters.c2pa.errors import XmpRefused
 from circletake.domain.provenance import DATA_MINING_PROHIBITED, SourceType
 
@@ -81,6 +81,9 @@ def embed(source: Path, target: Path, media_type: str, fields: XmpFields) -> Non
         case "video/mp4" | "video/quicktime":
             shutil.copyfile(source, target)
             isobmff.replace_packet(target, lambda old: merged(old, fields))
+        case "application/pdf":
+            shutil.copyfile(source, target)
+            pdf.replace_packet(target, lambda old: merged(old, fields))
         case _:
             raise XmpRefused(f"{media_type} is not a format that carries a manifest here")
 

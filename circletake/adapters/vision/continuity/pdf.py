@@ -13,8 +13,15 @@ from unicodedata import normalize
 
 from circletake.domain.frames import Size
 
-_CATALOGUE, _PAGES, _OUTLINE, _FONT, _INFO, _FIRST_FREE = range(1, 7)
+_CATALOGUE, _PAGES, _OUTLINE, _FONT, _INFO, _METADATA, _FIRST_FREE = range(1, 8)
 _POINTS = 72  # per inch
+# An XMP packet with room to be filled in place (XMP part 1, 7.3.2), ahead of everything, where signing finds it.
+_PACKET = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+    + b"\n".ljust(8192)
+    + b'<?xpacket end="w"?>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class PdfFile:
     def __enter__(self) -> Self:
         self._file: BinaryIO = self._path.open("wb")
         self._file.write(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+        self._write(_METADATA, "/Type /Metadata /Subtype /XML", _PACKET)
         return self
 
     def __exit__(
@@ -97,7 +105,10 @@ class PdfFile:
         self._write(_FONT, "/Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding")
         self._write(_INFO, f"/Title {_text(self._title)}")
         self._write_outline()
-        self._write(_CATALOGUE, f"/Type /Catalog /Pages {_PAGES} 0 R /Outlines {_OUTLINE} 0 R")
+        self._write(
+            _CATALOGUE,
+            f"/Type /Catalog /Pages {_PAGES} 0 R /Outlines {_OUTLINE} 0 R /Metadata {_METADATA} 0 R",
+        )
         start = self._file.tell()
         table = b"".join(b"%010d 00000 n \n" % self._offsets[number] for number in range(1, self._next))
         self._file.write(b"xref\n0 %d\n0000000000 65535 f \n" % self._next + table)
