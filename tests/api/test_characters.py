@@ -263,10 +263,11 @@ async def test_reading_keys_may_not_write(running, http):
     assert (await keys.get(f"/v1/characters/{mine['id']}")).status == 200
 
 
-async def reader_of(running, http, studio):
+async def reader_of(running, http, studio, *scopes):
+    """A caller of the same studio with these scopes only, `read` without any."""
     operator = Studio(http, running.api_url, running.facts.admin_key)
     made = await operator.post(
-        f"/admin/v1/tenants/{studio.tenant_id}/keys", {"name": "reader", "scopes": ["read"]}
+        f"/admin/v1/tenants/{studio.tenant_id}/keys", {"name": "reader", "scopes": list(scopes) or ["read"]}
     )
     assert made.status == 201, made.body
     return Studio(http, running.api_url, made.json["text"], tenant_id=studio.tenant_id)
