@@ -160,7 +160,7 @@ class Server:
         self.process.send_signal(number)
         self.process.wait(20)
 
-    def client(self, session: Session, **config: Any) -> Any:
+    def client(self, session: Session, *, region: str = REGION, **config: Any) -> Any:
         """A plain boto3 client; one attempt, so that a test sees the first answer."""
         return _client(
             "bedrock-runtime",
@@ -168,6 +168,7 @@ class Server:
             session.access_key_id,
             session.secret,
             session.token,
+            region,
             retries={"total_max_attempts": 1},
             **config,
         )
@@ -198,6 +199,16 @@ class Server:
                 return error.code, json.loads(error.read())
 
     @contextlib.contextmanager
+    def control(self, name: str, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """An entry of one of the server's controls (drift, subjects, models), taken back afterwards."""
+        status, answer = self.offline("POST", name, document)
+        assert status == 201, answer
+        try:
+            yield answer
+        finally:
+            self.offline("DELETE", f"{name}/{answer['id']}")
+
+    @contextlib.contextmanager
     def fault(self, kind: str, **rule: Any) -> Iterator[None]:
         status, answer = self.offline("POST", "faults", {"kind": kind, **rule})
         assert status == 201, answer
@@ -226,10 +237,18 @@ def bedrock_server(s3_endpoint: str, directory: Path, *options: str) -> Iterator
             server.stop()
 
 
-def _client(service: str, endpoint: str, key_id: str, secret: str, token: str | None, **config: Any) -> Any:
+def _client(
+    service: str,
+    endpoint: str,
+    key_id: str,
+    secret: str,
+    token: str | None,
+    region: str = REGION,
+    **config: Any,
+) -> Any:
     return boto3.Session().client(
         service,
-        region_name=REGION,
+        region_name=region,
         endpoint_url=endpoint,
         aws_access_key_id=key_id,
         aws_secret_access_key=secret,
