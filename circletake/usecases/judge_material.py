@@ -35,6 +35,7 @@ from circletake.records.consistency import (
 from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.records.steps import Step
 from circletake.usecases.ask_models import Asked, add_embeddings, ask_judge
 from circletake.usecases.check_events import announce_check, announce_judged_take
 from circletake.usecases.enforce_consistency import attempt_judged
@@ -52,7 +53,6 @@ from circletake.usecases.plan_check import (
 from circletake.usecases.request_check import FrozenRules, conclude_step
 from circletake.usecases.steps import (
     ClaimedStep,
-    add_step,
     end_step,
     hold_fence,
     lock_generation,
@@ -466,8 +466,7 @@ async def _record(
         if generation is not None:
             await attempt_judged(session, seal, generation, takes, material, judged)
         elif await _all_judged(session, check.id):
-            row = conclude_step(step.tenant_id, check.id)
-            await add_step(session, **row)
+            await session.execute(insert(Step).values(conclude_step(step.tenant_id, check.id)))
         await wake_waiters(session, check.id)
         await end_step(session, step)
         await wake_dispatcher(session)
