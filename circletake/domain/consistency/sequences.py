@@ -7,7 +7,7 @@ wrong shots such a comparison turns round and calls the right ones wrong.
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Any, Literal
 
 from circletake.domain.consistency.calibration import logit
@@ -17,7 +17,9 @@ from circletake.domain.consistency.trends import Trend, robust_z, trend
 from circletake.domain.consistency.words import MISMATCH, Aspect, CharacterKind, Reason, Verdict
 
 OUTLIER_Z = -3.5  # Iglewicz and Hoaglin (1993) for a robust z
-_LEAST_SPREAD = 1.0  # log-odds: shots of one character differ by that much for no reason
+_LEAST_SPREAD = (
+    2.0  # log-odds: shots of one person differ by that much for no reason (distance .05, measured)
+)
 _LEAST_OTHERS = 4
 _CLAMP = 1e-7
 
@@ -290,9 +292,10 @@ def _outliers(
         for look, line in _lines(shots, aspect):
             if len(line) <= _LEAST_OTHERS:
                 continue
-            base = trend([float(at) for at, _ in line], [z for _, z in line])
-            falls = (aspect, look) in slow
-            rest = [z - (base.at(at) if falls else 0.0) for at, z in line]
+            rest = [z for _, z in line]
+            if (aspect, look) in slow:
+                base = trend([float(at) for at, _ in line], rest)
+                rest = [z - base.at(at) for at, z in line]
             for place, (at, _) in enumerate(line):
                 others = rest[:place] + rest[place + 1 :]
                 z = robust_z(rest[place], others, least_spread=_LEAST_SPREAD)
@@ -332,23 +335,19 @@ def _cuts(
 
 
 def _among_themselves(shots: Sequence[SequenceShot], pairs: Pairs, aspect: Aspect) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for at, each in enumerate(shots):
-        own = [
-            scores[aspect]
-            for (i, j), scores in pairs.items()
-            if at in {i, j} and aspect in scores and _comparable(shots, i, j, aspect)
-        ]
-        if own:
-            found[each.shot] = statistics.median(own)
-    return found
+    own: dict[int, list[float]] = {}
+    for (i, j), scores in pairs.items():
+        if aspect in scores and _comparable(shots, i, j, aspect):
+            own.setdefault(i, []).append(scores[aspect])
+            own.setdefault(j, []).append(scores[aspect])
+    return {shots[at].shot: statistics.median(ps) for at, ps in sorted(own.items())}
 
 
 def _over_pairs(shots: Sequence[SequenceShot], pairs: Pairs, aspect: Aspect) -> float | None:
     ps = [
-        pairs[i, j][aspect]
-        for i, j in combinations(range(len(shots)), 2)
-        if aspect in pairs.get((i, j), {}) and _comparable(shots, i, j, aspect)
+        scores[aspect]
+        for (i, j), scores in pairs.items()
+        if aspect in scores and _comparable(shots, i, j, aspect)
     ]
     return statistics.median(ps) if ps else None
 
