@@ -288,7 +288,7 @@ def _what_frames_add(
         return verdict, reasons
     if rare:
         why = Counter(frame.doubts[counted[0]] for frame in frames if counted[0] in frame.doubts)
-        reasons += tuple(reason for reason, _ in why.most_common())
+        reasons += tuple(reason for reason, _ in why.most_common()) or (Reason.NO_DETECTION,)
     return (Verdict.NEEDS_HUMAN if rare or copied or miscounted else verdict), reasons
 
 
