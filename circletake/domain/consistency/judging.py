@@ -89,7 +89,9 @@ class _Table:
         return self._judge(Aspect.FACE, p, self.size(figure))
 
     def size(self, figure: int) -> ShotSize:
-        return shot_size_of(self.frame.figures[figure].face_px, self.frame.width, self.frame.height)
+        found = _size(self.frame, figure)
+        assert found is not None, "a figure, not the whole frame"
+        return found
 
     def _judge(self, aspect: Aspect, p: float, size: ShotSize | None) -> Verdict:
         threshold = self.profile.threshold(aspect, size)
@@ -171,7 +173,10 @@ def _read(
                 heard.setdefault(place, {}).setdefault(aspect, []).append((calibration, z))
                 margins[aspect] = max(margins.get(aspect, 0.0), calibration.margin)
     scores = {
-        place: {aspect: _joined(said, profile.prior) for aspect, said in aspects.items()}
+        place: {
+            aspect: profile.probability(aspect, _joined(said, profile.prior), _size(frame, place[1]))
+            for aspect, said in aspects.items()
+        }
         for place, aspects in heard.items()
     }
     faces = {
@@ -180,6 +185,13 @@ def _read(
         if Aspect.FACE in aspects
     }
     return _Table(frame, profile, scores, faces, copies, boxes, margins, identities)
+
+
+def _size(frame: FrameFacts, figure: int) -> ShotSize | None:
+    """Return the shot size of a figure; None for the whole frame."""
+    if figure == WHOLE_FRAME:
+        return None
+    return shot_size_of(frame.figures[figure].face_px, frame.width, frame.height)
 
 
 def _joined(said: Sequence[tuple[Calibration, float]], prior: float) -> float:

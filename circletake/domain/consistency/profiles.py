@@ -46,6 +46,32 @@ class Threshold:
         return Verdict.PASS if p >= self.pass_from else Verdict.NEEDS_HUMAN
 
 
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a production's own decisions say of a probability: log-odds = slope x (shipped log-odds) + offset, at even
+    odds (Platt). It can be undone, so that a later refit learns from the same scale."""
+
+    slope: float
+    offset: float
+
+    def __post_init__(self) -> None:
+        if self.slope <= 0:
+            raise ValueError("a slope is above 0")
+
+    def apply(self, p: float, prior: float) -> float:
+        shift = logit(prior)
+        return _within(sigmoid(self.slope * (logit(_within(p)) - shift) + self.offset + shift))
+
+    def undo(self, p: float, prior: float) -> float:
+        shift = logit(prior)
+        return _within(sigmoid((logit(_within(p)) - shift - self.offset) / self.slope + shift))
+
+
+def _within(p: float) -> float:
+    return min(max(p, _LEAST), 1 - _LEAST)
+
+
+_LEAST = 1e-6
 HUMAN_ASPECTS = (Aspect.FACE, Aspect.HAIR, Aspect.WARDROBE)
 COUNTS: Mapping[CharacterKind, tuple[Aspect, ...]] = {
     CharacterKind.HUMAN: HUMAN_ASPECTS,
@@ -63,6 +89,7 @@ class Profile:
     `fail_below` and `pass_from` lie closer together. `min_coverage` is the least share of a take's frames in
     which the identity must have been visible for a pass. Faces with less than `min_face_px` between the eye
     centres are not judged. `copy_ceiling`: from there on a picture is suspected to be a pasted reference.
+    `learnt`: what decisions of the production say of the probabilities; `learnt_by_size`, for one shot size.
     """
 
     id: str
@@ -77,6 +104,8 @@ class Profile:
     counts: Mapping[CharacterKind, tuple[Aspect, ...]] = field(default_factory=lambda: dict(COUNTS))
     min_coverage: float = 0.3
     provisional: bool = True
+    learnt: Mapping[Aspect, Learnt] = field(default_factory=dict)
+    learnt_by_size: Mapping[ShotSize, Mapping[Aspect, Learnt]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.prior < 1:
@@ -103,6 +132,12 @@ class Profile:
             return self.by_size[size][aspect]
         return self.thresholds.get(aspect)
 
+    def probability(self, aspect: Aspect, p: float, size: ShotSize | None = None) -> float:
+        """Return what a shipped probability means here, after what was learnt."""
+        own = self.learnt_by_size.get(size, {}) if size is not None else {}
+        learnt = own.get(aspect) or self.learnt.get(aspect)
+        return p if learnt is None else learnt.apply(p, self.prior)
+
     def counted(self, kind: CharacterKind) -> tuple[Aspect, ...]:
         return self.counts[kind]
 
@@ -124,6 +159,8 @@ class Profile:
             "counts": {kind.value: [each.value for each in own] for kind, own in self.counts.items()},
             "min_coverage": self.min_coverage,
             "provisional": self.provisional,
+            "learnt": _learnt_as_json(self.learnt),
+            "learnt_by_size": {size.value: _learnt_as_json(own) for size, own in self.learnt_by_size.items()},
         }
 
     @classmethod
@@ -143,6 +180,11 @@ class Profile:
             counts=counts,
             min_coverage=stored["min_coverage"],
             provisional=stored["provisional"],
+            learnt=_learnt_from_json(stored.get("learnt", {})),
+            learnt_by_size={
+                ShotSize(size): _learnt_from_json(own)
+                for size, own in stored.get("learnt_by_size", {}).items()
+            },
         )
 
 
@@ -229,3 +271,11 @@ def _as_json(thresholds: Mapping[Aspect, Threshold]) -> dict[str, dict[str, floa
 
 def _from_json(stored: Mapping[str, Mapping[str, float]]) -> dict[Aspect, Threshold]:
     return {Aspect(name): Threshold(**each) for name, each in stored.items()}
+
+
+def _learnt_as_json(learnt: Mapping[Aspect, Learnt]) -> dict[str, dict[str, float]]:
+    return {aspect.value: {"slope": each.slope, "offset": each.offset} for aspect, each in learnt.items()}
+
+
+def _learnt_from_json(stored: Mapping[str, Mapping[str, float]]) -> dict[Aspect, Learnt]:
+    return {Aspect(name): Learnt(**each) for name, each in stored.items()}

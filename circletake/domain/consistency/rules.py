@@ -35,9 +35,10 @@ def profile_for(scoped: Sequence[Scoped], *, production: str, character: str) ->
     general = choose(scoped, production=production, character=character)
     if general is None:
         raise ValueError("there is no profile")
-    by_size = dict(general.by_size)
+    by_size, learnt = dict(general.by_size), dict(general.learnt_by_size)
     for size in ShotSize:
         own = choose(scoped, production=production, character=character, size=size)
         if own is not None and own is not general:
             by_size[size] = {**own.thresholds, **own.by_size.get(size, {})}
-    return general if by_size == dict(general.by_size) else replace(general, by_size=by_size)
+            learnt[size] = {**own.learnt, **own.learnt_by_size.get(size, {})}
+    return replace(general, by_size=by_size, learnt_by_size=learnt)
