@@ -97,7 +97,9 @@ class _Table:
         threshold = self.profile.threshold(aspect, size)
         if threshold is None:
             return Verdict.NOT_ASSESSABLE
-        return threshold.widened(max(self.profile.band, self.margins.get(aspect, 0.0))).judge(p)
+        return threshold.widened(max(self.profile.doubt(aspect, size), self.margins.get(aspect, 0.0))).judge(
+            p
+        )
 
     def verdicts(
         self, scores: Mapping[Aspect, float], doubts: Mapping[Aspect, Reason], size: ShotSize | None

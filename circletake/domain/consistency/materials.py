@@ -145,7 +145,7 @@ def judge_material(
     for aspect, ps in seen.items():
         threshold = profile.threshold(aspect, size)
         if threshold is not None:
-            width = max(profile.band, (margins or {}).get(aspect, 0.0))
+            width = max(profile.doubt(aspect, size), (margins or {}).get(aspect, 0.0))
             verdicts[aspect] = _aspect_verdict(ps, profile.statistic, threshold.widened(width))
     doubts = _doubts(frames, seen)
     verdicts |= dict.fromkeys(doubts, Verdict.NOT_ASSESSABLE)

@@ -5,7 +5,7 @@ takes that people circled or rejected.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -49,14 +49,16 @@ class Threshold:
 @dataclass(frozen=True, slots=True)
 class Learnt:
     """What a production's own decisions say of a probability: log-odds = slope x (shipped log-odds) + offset, at even
-    odds (Platt). It can be undone, so that a later refit learns from the same scale."""
+    odds (Platt). It can be undone, so that a later refit learns from the same scale. `margin`: half-width of the
+    95 % interval of where the decision lies, in log-odds."""
 
     slope: float
     offset: float
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.slope <= 0:
-            raise ValueError("a slope is above 0")
+        if self.slope <= 0 or self.margin < 0:
+            raise ValueError("a slope is above 0, a margin 0 or more")
 
     def apply(self, p: float, prior: float) -> float:
         shift = logit(prior)
@@ -134,9 +136,17 @@ class Profile:
 
     def probability(self, aspect: Aspect, p: float, size: ShotSize | None = None) -> float:
         """Return what a shipped probability means here, after what was learnt."""
-        own = self.learnt_by_size.get(size, {}) if size is not None else {}
-        learnt = own.get(aspect) or self.learnt.get(aspect)
+        learnt = self.learnt_of(aspect, size)
         return p if learnt is None else learnt.apply(p, self.prior)
+
+    def learnt_of(self, aspect: Aspect, size: ShotSize | None = None) -> Learnt | None:
+        own = self.learnt_by_size.get(size, {}) if size is not None else {}
+        return own.get(aspect) or self.learnt.get(aspect)
+
+    def doubt(self, aspect: Aspect, size: ShotSize | None = None) -> float:
+        """Return the least half-width of the zone around a threshold that goes to a person, in log-odds."""
+        learnt = self.learnt_of(aspect, size)
+        return self.band if learnt is None else max(self.band, learnt.margin)
 
     def counted(self, kind: CharacterKind) -> tuple[Aspect, ...]:
         return self.counts[kind]
@@ -274,7 +284,7 @@ def _from_json(stored: Mapping[str, Mapping[str, float]]) -> dict[Aspect, Thresh
 
 
 def _learnt_as_json(learnt: Mapping[Aspect, Learnt]) -> dict[str, dict[str, float]]:
-    return {aspect.value: {"slope": each.slope, "offset": each.offset} for aspect, each in learnt.items()}
+    return {aspect.value: asdict(each) for aspect, each in learnt.items()}
 
 
 def _learnt_from_json(stored: Mapping[str, Mapping[str, float]]) -> dict[Aspect, Learnt]:
