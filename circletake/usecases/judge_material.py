@@ -255,7 +255,12 @@ async def _judge(tools: Tools, work: Work) -> list[Judged]:
             evidence = {tools.evaluator.id: found}
             evidence |= await add_embeddings(tools, work, frame, found, local.path)
             for each in judge_frame(
-                _subjects(work), frame, evidence, tools.rules.calibrations, work.profiles
+                _subjects(work),
+                frame,
+                evidence,
+                tools.rules.calibrations,
+                work.profiles,
+                identities={member.key: member.identity for member in members},
             ):
                 judged[each.key].append(each)
         frames = [] if still else sorted(_more(work, sampling, total, judged) - looked)

@@ -1,5 +1,6 @@
 """What an enforcement does next, and that it never passes a cap."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -283,3 +284,42 @@ def test_limits_that_limit_nothing_are_refused(wrong):
     """At least one attempt, and no negative money."""
     with pytest.raises(ValueError, match=r"attempt|cap"):
         Limits(**wrong)
+
+
+def made(rung, odds, dice):
+    """Draw a take of a rung that passes with these odds; one that fails is somewhere below the threshold."""
+    if dice.random() < odds.get(rung, 0.0):
+        return judged(Verdict.PASS, by=rung)
+    return failed(p=10 ** dice.uniform(-4, -0.8), by=rung)
+
+
+def enforced(odds, steps, dice, *, blind=False):
+    """Run one enforcement to its end; `blind` only ever draws another seed. Return (passed, spent)."""
+    attempts = [made(None, {None: odds.get(SEED, 0.0)}, dice)]
+    while True:
+        answer = move(attempts, steps, max_attempts=10)
+        if blind:
+            over = attempts[-1].verdict is Verdict.PASS or len(attempts) == 10
+            answer = Stop(StopReason.PASSED, None) if over else Move(SEED)
+        if isinstance(answer, Stop):
+            return attempts[-1].verdict is Verdict.PASS, spent(attempts)
+        attempts.append(made(answer.step, odds, dice))
+
+
+def test_a_rung_that_cures_costs_less_than_blind_seeds():
+    """Where starting from an approved take cures the face, the ladder passes more often for less money."""
+    odds = {SEED: 0.15, I2I: 0.85, INPAINT: 0.15, OTHER: 0.15}
+    runs = {
+        blind: [enforced(odds, ALL, random.Random(at), blind=blind) for at in range(300)]
+        for blind in (False, True)
+    }
+    passed = {blind: sum(each for each, _ in found) for blind, found in runs.items()}
+    cost = {blind: sum(usd for _, usd in found) for blind, found in runs.items()}
+    assert passed[False] > passed[True]
+    assert cost[False] < cost[True] / 2
+
+
+def test_where_nothing_cures_it_gives_up_early():
+    """A drift no rung can cure ends well before ten attempts are paid."""
+    costs = [enforced({}, ALL, random.Random(at))[1] for at in range(300)]
+    assert sum(costs) / 300 < Decimal("0.60")

@@ -16,7 +16,7 @@ from circletake.domain.consistency.ladders import Rung, Step
 from circletake.domain.consistency.words import MISMATCH, Aspect, Reason, Verdict
 
 NOTHING = Decimal(0)
-_BETTER = 0.5  # log-odds by which a failing aspect must rise to count as improvement
+_BETTER = 1.0  # log-odds by which a failing aspect must rise to count as improvement
 _CLAMP = 1e-6
 
 
@@ -244,7 +244,12 @@ def _given_up(step: Step, attempts: Sequence[Attempt]) -> bool:
         if attempt.step is None or attempt.step.key != step.key:
             continue
         idle = 0 if _improved(attempt, attempts[:place]) else idle + 1
-    return idle >= _PATIENCE.get(step.rung, 1)
+    others = any(
+        each.step is not None and each.step.key != step.key and not _improved(each, attempts[:place])
+        for place, each in enumerate(attempts)
+    )
+    # where a rung made for the cause brought nothing, one draw more says as much as two
+    return idle >= (1 if others else _PATIENCE.get(step.rung, 1))
 
 
 def _improved(attempt: Attempt, before: Sequence[Attempt]) -> bool:
