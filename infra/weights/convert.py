@@ -2,7 +2,7 @@
 
     python convert.py <table of hashes> <target folder>
 
-Writes face_resnet.onnx, face_detector.onnx and landmarks.npz. Nothing is downloaded; the same package and the same
+Writes face_resnet.onnx, look.onnx, face_detector.onnx and landmarks.npz. Nothing is downloaded; the same package and the same
 locked libraries give the same bytes, which are held against circletake/data/weights.yaml. The 68-point landmarks in the
 package are never opened: their training data excludes commercial use.
 """
@@ -198,14 +198,17 @@ class Graph:
             name=name, kernel_shape=[side, side], strides=[stride] * 2, pads=[pad] * 4,
         )  # fmt: skip
 
-    def save(self, target: Path, shape: list[int | str], output: tuple[str, list[int | str]]) -> None:
+    def save(self, target: Path, shape: list[int | str], *outputs: tuple[str, list[int | str]]) -> None:
         if next(self._weights, None) is not None:
             raise SystemExit("weights are left over: not the file this was written for")
+        self.save_part(target, shape, *outputs)
+
+    def save_part(self, target: Path, shape: list[int | str], *outputs: tuple[str, list[int | str]]) -> None:
         graph = helper.make_graph(
             self.nodes,
             target.stem,
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(output[0], TensorProto.FLOAT, output[1])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes) for name, sizes in outputs],
             self.constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
@@ -252,6 +255,31 @@ def write_resnet(data: bytes, target: Path) -> None:
     value = graph.add("Flatten", graph.add("GlobalAveragePool", value))
     graph.add("MatMul", value, graph.constant(graph.next().reshape(256, 128)), name="embedding")
     graph.save(target, ["n", 150, 150, 3], ("embedding", ["n", 128]))
+
+
+def write_look(data: bytes, target: Path) -> None:
+    """The face ResNet's first 23 layers on 310 x 310 pictures of anything: three maps of local features.
+
+    What tells patches of a face apart tells patches of fur, cloth and enamel apart too; only the layers behind are
+    about faces.
+    """
+    graph = Graph(tensors(data, _RESNET_TENSORS))
+    value = graph.add("Relu", _affine_convolution(graph, graph.prepared_input(), 32, 3, 7, stride=2, pad=0))
+    value = graph.add("MaxPool", value, kernel_shape=[3, 3], strides=[2, 2])
+    side, channels = 75, 32
+    outputs: list[tuple[str, list[int | str]]] = []
+    for name, width, blocks in (("fine", 32, 3), ("middle", 64, 4), ("coarse", 128, 3)):
+        for block in range(blocks):
+            if width > channels:
+                value, side = _halving_block(graph, value, channels, width, side)
+                channels = width
+            else:
+                inner = graph.add("Relu", _affine_convolution(graph, value, width, width, 3, stride=1, pad=1))
+                inner = _affine_convolution(graph, inner, width, width, 3, stride=1, pad=1)
+                last = name if block == blocks - 1 else None
+                value = graph.add("Relu", graph.add("Add", inner, value), name=last)
+        outputs.append((name, [1, width, side, side]))
+    graph.save_part(target, [1, 310, 310, 3], *outputs)
 
 
 def _halving_block(graph: Graph, value: str, channels: int, width: int, side: int) -> tuple[str, int]:
@@ -310,6 +338,7 @@ def main(table: Path, target: Path) -> None:
     models = Path(package.origin).parent / "models"
     target.mkdir(parents=True, exist_ok=True)
     write_resnet((models / RESNET).read_bytes(), target / "face_resnet.onnx")
+    write_look((models / RESNET).read_bytes(), target / "look.onnx")
     write_detector((models / DETECTOR).read_bytes(), target / "face_detector.onnx")
     np.savez(target / "landmarks.npz", allow_pickle=False, **landmarks((models / LANDMARKS).read_bytes()))
     check(table, target)

@@ -1,0 +1,155 @@
+"""The look of a subject without a human face: creatures, objects, drawn characters. Runs in a child process only.
+
+A frame is a grid of patches, each described by the early layers of the face network, whose axes are made equally
+important (look_axes.npz, infra/weights/look_axes.py). Two pictures show the same subject when the patches of each
+one's subject find their like somewhere in the other: wherever it stands, however it is posed, before whatever.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import cv2
+import numpy as np
+
+from circletake.adapters.vision.likeness.palettes import alike, palette_of
+from circletake.adapters.vision.likeness.subjects import find_subject
+from circletake.domain.consistency.words import Aspect, Box
+
+PICTURE = 310  # the side of the square pictures that the network takes
+LAYERS = ("fine", "middle", "coarse")
+
+_GRID = 16  # patches along the longer side
+_SUBJECT = 0.5  # share of a patch that must be the subject's
+_SCALE = 127  # descriptors are kept as int8
+
+# Likeness of pictures of different subjects where a cast doesn't tell: mean and standard deviation of
+# (both ways, reference's subject found in the frame, palette), as measured between the subjects of the
+# development pictures.
+_MEAN = (0.5, 0.5, 0.5)
+_SPREAD = (0.05, 0.05, 0.1)
+_TRUST = 8  # built-in statistics count as much as this many pairs of the cast's own
+
+
+@dataclass(frozen=True, slots=True)
+class CastStatistics:
+    """How alike different characters of a cast are: mean and standard deviation of the values."""
+
+    mean: Any
+    spread: Any
+
+
+def describe_scene(network: Any, rgb: Any) -> dict[str, Any]:
+    """The patches of an RGB uint8 frame. `network` is the onnxruntime session of look.onnx.
+
+    Arrays: patches (n, 88) int8, subject (rows, columns) uint8 whose n cells are 1 on the subject, palette (m, 4) of
+    the subject, size (2,) width and height of `rgb`.
+    """
+    height, width = rgb.shape[:2]
+    picture = cv2.resize(rgb, (PICTURE, PICTURE), interpolation=cv2.INTER_AREA)
+    maps = network.run(list(LAYERS), {"input": picture[None].astype(np.float32)})
+    longer = max(height, width)
+    rows, columns = max(4, round(_GRID * height / longer)), max(4, round(_GRID * width / longer))
+    patches = np.concatenate(
+        [_descriptors(layer[0], axes, rows, columns) for layer, axes in zip(maps, _axes(), strict=True)], 1
+    )
+    patches /= np.linalg.norm(patches, axis=1, keepdims=True) + 1e-6
+    mask = find_subject(rgb)
+    share = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+    subject = share > _SUBJECT
+    if not subject.any():
+        subject = share >= share.max()
+    pixels = cv2.resize(rgb, mask.shape[::-1], interpolation=cv2.INTER_AREA)[mask]
+    return {
+        "patches": np.round(patches * _SCALE).astype(np.int8),
+        "subject": subject.astype(np.uint8),
+        "palette": palette_of(pixels, 24),
+        "size": np.array([width, height], np.int32),
+    }
+
+
+def _descriptors(layer: Any, axes: tuple[Any, Any], rows: int, columns: int) -> Any:
+    """A map (channels, height, width) as unit vectors of equally important axes, one per patch."""
+    mean, turn = axes
+    cells = np.stack(
+        [cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA) for plane in layer], -1
+    )
+    turned = (cells.reshape(rows * columns, -1) - mean) @ turn
+    return turned / (np.linalg.norm(turned, axis=1, keepdims=True) + 1e-6)
+
+
+@cache
+def _axes() -> tuple[tuple[Any, Any], ...]:
+    data = resources.files("circletake.data").joinpath("look_axes.npz").read_bytes()
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return tuple((arrays[f"{name}_mean"], arrays[f"{name}_axes"]) for name in LAYERS)
+
+
+def likeness(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Of two described scenes: mean best cosine of the subjects' patches both ways, of the reference's subject in the
+    seen frame alone, and the likeness of the palettes. Larger is more alike; the first lies in -1 to 1."""
+    found, back, _ = _searched(reference, seen)
+    theirs = seen["palette"]
+    palette = float(alike(theirs[None, :, :3], theirs[:, 3], reference["palette"])[0])
+    return (found + back) / 2, found, palette
+
+
+def _searched(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[float, float, Any]:
+    ours = reference["patches"].astype(np.float32) / _SCALE
+    theirs = seen["patches"].astype(np.float32) / _SCALE
+    own, other = reference["subject"].ravel() > 0, seen["subject"].ravel() > 0
+    cosines = ours @ theirs.T
+    return float(cosines[own].max(1).mean()), float(cosines[:, other].max(0).mean()), cosines[own].max(0)
+
+
+def cast_statistics(members: Sequence[Sequence[Mapping[str, Any]]]) -> CastStatistics:
+    """How alike the references of different members are (a member: its described scenes), shrunk to the built-in
+    statistics where there are few. Two looks of one character belong into one member."""
+    values = [
+        likeness(a, b)
+        for index, one in enumerate(members)
+        for other in members[index + 1 :]
+        for a in one
+        for b in other
+    ]
+    mean, spread = np.array(_MEAN), np.array(_SPREAD)
+    if not values:
+        return CastStatistics(mean, spread)
+    count, found = len(values), np.array(values)
+    weight = count / (count + _TRUST)
+    return CastStatistics(
+        weight * found.mean(0) + (1 - weight) * mean, weight * found.std(0) + (1 - weight) * spread
+    )
+
+
+def compare_scene(
+    reference: Mapping[str, Any], seen: Mapping[str, Any], statistics: CastStatistics
+) -> dict[Aspect, tuple[float, ...]]:
+    """Raw values of a frame against one reference, in standard deviations from what different characters of the cast
+    have: overall (both ways, reference found in the frame), palette (palette)."""
+    both, found, palette = (np.array(likeness(reference, seen)) - statistics.mean) / statistics.spread
+    return {Aspect.OVERALL: (float(both), float(found)), Aspect.PALETTE: (float(palette),)}
+
+
+def where_found(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> Box:
+    """The part of the seen frame that looks most like the reference's subject, in pixels of the described picture."""
+    rows, columns = seen["subject"].shape
+    best = _searched(reference, seen)[2].reshape(rows, columns)
+    best = cv2.blur(best, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    weight = np.maximum(0, best - (best.mean() + best.max()) / 2)
+    left, right = _middle(weight.sum(0))
+    top, bottom = _middle(weight.sum(1))
+    width, height = (int(value) for value in seen["size"])
+    x, y = left * width // columns, top * height // rows
+    return Box(x, y, right * width // columns - x, bottom * height // rows - y)
+
+
+def _middle(weight: Any) -> tuple[int, int]:
+    """From where to where 90 % of a profile lie."""
+    if weight.sum() <= 0:
+        return 0, len(weight)
+    share = np.cumsum(weight) / weight.sum()
+    return int(np.searchsorted(share, 0.05)), int(np.searchsorted(share, 0.95)) + 1
