@@ -23,12 +23,20 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/episodes/{episode_id}": {"title": "Mine now"},
     "PATCH /v1/sequences/{sequence_id}": {"title": "Mine now"},
     "PATCH /v1/shots/{shot_id}": {"frame_in": 1},
+    "PATCH /v1/characters/{character_id}": {"external_ref": "mine"},
+    "PATCH /v1/looks/{look_id}": {"wardrobe": "mine"},
+    "PATCH /v1/references/{reference_id}": {"figure": 0},
     "PATCH /v1/webhook-endpoints/{endpoint_id}": {"description": "Mine now"},
+    "POST /v1/characters/{character_id}/looks": {"name": "mine"},
+    "POST /v1/productions/{production_id}/characters": {"kind": "human", "script_name": "MARA"},
     "POST /v1/productions/{production_id}/episodes": {"code": "E01"},
+    "POST /v1/productions/{production_id}/consistency-profiles": {"statistic": "minimum"},
     "POST /v1/productions/{production_id}/sequences": {"code": "S01"},
     "POST /v1/productions/{production_id}/shots": {"code": "X_0010"},
+    "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
     "POST /v1/takes/{take_id}/reject": {"reason": "no"},
     "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
+    "PUT /v1/looks/{look_id}/shots": {"shot_ids": []},
 }
 CSV = {"POST /v1/productions/{production_id}/shots/import"}
 # their ids name what every studio shares
@@ -52,12 +60,24 @@ async def theirs(studio: Studio) -> dict[str, str]:
     endpoint = (await studio.post("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/hook"})).json
     verification = await studio.post("/v1/verify", {"take_id": take["id"]}, headers={"Prefer": "wait=20"})
     event = (await studio.get("/v1/events?limit=1")).json["data"][0]
+    character = await studio.post(f"{place}/characters", {"kind": "human", "script_name": "MARA"})
+    look = await studio.post(f"/v1/characters/{character.json['id']}/looks", {"name": "storm"})
+    references = await studio.post(f"/v1/looks/{look.json['id']}/reference-sets")
+    reference = await studio.post(
+        f"/v1/reference-sets/{references.json['id']}/references", {"media_id": take["media_id"]}
+    )
+    profile = await studio.post(f"{place}/consistency-profiles", {"statistic": "minimum"})
     assert all([take["media_id"], verification.json["id"], event["id"]])
     return {
         "production_id": production["id"],
         "episode_id": episode["id"],
         "sequence_id": sequence["id"],
         "shot_id": shot["id"],
+        "character_id": character.json["id"],
+        "look_id": look.json["id"],
+        "reference_set_id": references.json["id"],
+        "reference_id": reference.json["id"],
+        "profile_id": profile.json["id"],
         "generation_id": made.json["id"],
         "take_id": take["id"],
         "media_id": take["media_id"],
