@@ -126,3 +126,20 @@ async def test_the_catalogue_needs_a_key(studio: Studio) -> None:
     nobody = Client(studio.http, studio.base, "")
     assert (await nobody.get("/v1/models")).status == 401
     assert (await nobody.post("/v1/quotes", {})).status == 401
+
+
+async def test_models_for_consistency_are_listed_by_their_use_and_make_no_takes(studio: Studio) -> None:
+    """Embeddings and judges are shown with what they cost; a generation that names one is refused."""
+    judges = (await studio.get("/v1/models?use=judge")).json["data"]
+    embedders = (await studio.get("/v1/models?use=embedding")).json["data"]
+    assert {use for each in judges for use in each["uses"]} == {"judge"}
+    assert {use for each in embedders for use in each["uses"]} == {"embedding"}
+    for model in [*judges, *embedders]:
+        assert model["kinds"] == []
+    assert {each["price"]["unit"] for each in judges} == {"1000_tokens"}
+    assert all(Decimal(each["price"]["usd_output"]) > 0 for each in judges)
+    production = await studio.production()
+    body = {"production_id": production["id"], "kind": "concept_art", "prompt": "x", "model": judges[0]["id"]}
+    refused = await studio.post("/v1/quotes", body)
+    assert refused.status == 422
+    assert [each["code"] for each in refused.json["errors"]] == ["kind_not_served"]

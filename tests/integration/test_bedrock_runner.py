@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
+import cv2
+import numpy as np
 import pytest
 
 from circletake.adapters.aws import AwsClients, LongLivedCredentials, Timeouts
@@ -19,11 +21,21 @@ from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.provisioning import AwsTenantProvisioner, ProvisioningPlace
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
-from circletake.dialects.contract import encode_body
+from circletake.dialects.contract import UnusableAnswer, encode_body
+from circletake.dialects.converse_judge import Judgement
 from circletake.dialects.faults import billed_for
-from circletake.dialects.registry import dialect_for
+from circletake.dialects.registry import dialect_for, embedder_for, judge_for
+from circletake.domain.consistency.words import Aspect
 from circletake.domain.kinds import Billed, Kind
-from circletake.domain.pictures import Filtered, ModelCard, ModelFault, ModelRequest, Pictures, Unusable
+from circletake.domain.pictures import (
+    Filtered,
+    ModelCard,
+    ModelFault,
+    ModelRequest,
+    Picture,
+    Pictures,
+    Unusable,
+)
 from circletake.domain.tenants import TenantStorage
 from circletake.kit.ids import new_id
 from services.embedded.s3 import ACCOUNT_ID, REGION
@@ -440,3 +452,119 @@ async def poll_to_end(place: Place, arn: str) -> Any:
         if status.state != "in_progress":
             return status
         await asyncio.to_thread(threading.Event().wait, 0.1)  # the clip is being drawn on this very machine
+
+
+# --- vectors and opinions ------------------------------------------------------------------------------------------
+
+NOVA = "amazon.nova-2-multimodal-embeddings-v1:0"
+TITAN = "amazon.titan-embed-image-v1"
+LITE = "us.amazon.nova-2-lite-v1:0"
+ASPECTS = (Aspect.PALETTE, Aspect.OVERALL)
+
+
+def still() -> Picture:
+    pixels = np.full((64, 64, 3), 128, np.uint8)
+    pixels[:32] = (20, 60, 200)
+    return Picture(cv2.imencode(".png", pixels)[1].tobytes(), "image/png", 64, 64)
+
+
+async def embedded(place: Place, model_id: str) -> tuple[float, ...]:
+    card = card_of(model_id)
+    dialect = embedder_for(card)
+    body = encode_body(dialect.body(still(), card, 256), card)
+    return dialect.vector((await place.runner.invoke(place.tenant, card, body)).body, 256)
+
+
+async def judged(place: Place, **changes: Any) -> Judgement:
+    card = card_of(LITE, **changes)
+    dialect = judge_for(card)
+    body = dialect.body([still()], still(), card, ASPECTS)
+    return dialect.read((await place.runner.converse(place.tenant, card, body)).body, ASPECTS)
+
+
+@pytest.mark.parametrize("model_id", [NOVA, TITAN])
+async def test_a_picture_becomes_a_vector_under_the_tenants_session(place: Place, model_id: str) -> None:
+    """Also from a model that is in another Region than the tenant's bucket."""
+    assert len(await embedded(place, model_id)) == 256
+
+
+async def test_an_embedding_on_order_of_half_the_length_is_no_vector(place: Place) -> None:
+    """It could be compared with nothing that is kept."""
+    with place.server.fault("wrong_size"), pytest.raises(UnusableAnswer):
+        await embedded(place, TITAN)
+
+
+async def test_a_judge_gives_its_opinion_in_one_call_with_its_tokens(place: Place) -> None:
+    """Sent once, under the tenant's role; the same picture is the same in every aspect."""
+    before = place.server.last_call_id()
+    judgement = await judged(place)
+    assert {each.likeness for each in judgement.aspects.values()} == {4}
+    (row,) = place.server.calls(before)
+    assert (row["operation"], row["role_arn"]) == ("Converse", place.tenant.work_role_arn)
+    assert row["sdk_attempt"] == "attempt=1; max=1"
+    assert row["units"] == judgement.tokens_in + judgement.tokens_out
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "billed"),
+    [
+        ("throttle", "throttled", Billed.FALSE),
+        ("error_503", "unavailable", Billed.FALSE),
+        ("timeout", "timeout", Billed.UNKNOWN),
+        ("model_error", "model_error", Billed.FALSE),
+        ("access_denied", "access_denied", Billed.FALSE),
+    ],
+)
+async def test_a_judge_that_is_down_is_a_fault_after_one_try(
+    place: Place, fault: str, kind: str, billed: Billed
+) -> None:
+    """The check waits or says so; nothing passes."""
+    before = place.server.last_call_id()
+    with place.server.fault(fault, operation="Converse"), pytest.raises(ModelFault) as found:
+        await judged(place)
+    assert (found.value.kind, found.value.billed) == (kind, billed)
+    assert len(place.server.calls(before)) == 1
+
+
+@pytest.mark.parametrize("fault", ["wrong_answer", "filter_output_image", "filter_guardrail"])
+async def test_an_answer_that_is_no_opinion_is_not_read_as_one(place: Place, fault: str) -> None:
+    """Not the schema, or refused: no pass, and its tokens are known."""
+    card = card_of(LITE)
+    dialect = judge_for(card)
+    with place.server.fault(fault):
+        answer = await place.runner.converse(
+            place.tenant, card, dialect.body([still()], still(), card, ASPECTS)
+        )
+    with pytest.raises(UnusableAnswer):
+        dialect.read(answer.body, ASPECTS)
+    assert sum(dialect.tokens(answer.body)) > 0
+
+
+@pytest.mark.parametrize("fault", ["garbage", "die"])
+async def test_an_answer_of_converse_that_is_none_is_a_fault_whose_bill_is_unknown(
+    place: Place, fault: str
+) -> None:
+    """A proxy's page, and an answer cut off in the middle."""
+    with place.server.fault(fault), pytest.raises(ModelFault) as found:
+        await judged(place)
+    assert found.value.billed is Billed.UNKNOWN
+
+
+async def test_a_silent_judge_is_a_timeout_sent_once(place: Place) -> None:
+    """A read timeout must not ask, and pay, again."""
+    before = place.server.last_call_id()
+    with place.server.fault("stall", seconds=30), pytest.raises(ModelFault) as found:
+        await judged(place, timeout_seconds=1)
+    assert (found.value.kind, found.value.billed) == ("timeout", Billed.UNKNOWN)
+    assert len(place.server.calls(before)) == 1
+
+
+async def test_a_model_brought_by_arn_is_called_by_it(place: Place) -> None:
+    """Under the tenant's own session policy, which has such ARNs of the account."""
+    arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:provisioned-model/studio-tuned"
+    brought = {"arn": arn, "model": "stability.stable-image-core-v1:1"}
+    core = card_of("stability.stable-image-core-v1:1", id=arn)
+    with place.server.control("models", brought):
+        assert isinstance(await place.concept(core), Pictures)
+        assert place.server.calls()[-1]["model_id"] == arn
+    assert (await place.refused_concept(core)).kind == "not_found"

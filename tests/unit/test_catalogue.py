@@ -235,3 +235,69 @@ def test_a_resolution_without_a_price_is_refused(tmp_path):
     own = OWN.read_text("utf-8").replace('{540p: "0.75", 720p: "1.50"}', '{540p: "0.75"}')
     with pytest.raises(CatalogueFault, match="no price for 720p"):
         load_catalogue(base=written(tmp_path, own))
+
+
+STUDIO_ARN = "arn:aws:bedrock:us-west-2:123456789012:provisioned-model/abc123def456"
+
+
+def test_a_studio_brings_a_model_by_arn(tmp_path):
+    """Its id is the ARN that Bedrock is called with; its dialect says of which family it is."""
+    own = written(tmp_path, STUDIO_MODEL.replace("studio.own-v1", STUDIO_ARN))
+    card = load_catalogue(own).get(STUDIO_ARN)
+    assert card is not None
+    assert refusal(card, Kind.CONCEPT_ART, TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("model_id", "use"),
+    [
+        ("amazon.nova-2-multimodal-embeddings-v1:0", "embedding"),
+        ("amazon.titan-embed-image-v1", "embedding"),
+        ("us.amazon.nova-2-lite-v1:0", "judge"),
+        ("us.amazon.nova-pro-v1:0", "judge"),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "judge"),
+    ],
+)
+def test_a_model_that_makes_no_takes_is_refused_for_every_kind(model_id, use):
+    """It is in the catalogue for its use, priced with a source, and says what it is not for."""
+    card = card_of(model_id)
+    assert (card.kinds, card.uses) == (frozenset(), {use})
+    assert card.price.source
+    for kind in Kind:
+        found = refusal(card, kind, TODAY)
+        assert found is not None
+        assert found.code == "kind_not_served"
+        assert "no generations" in found.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("kinds: [concept_art]", "kinds: []", "kinds or uses"),
+        ("kinds: [concept_art]", "kinds: []\n    uses: [oracle]", "uses"),
+        ("kinds: [concept_art]", "kinds: []\n    uses: [judge]", "no dialect"),
+        ("kinds: [concept_art]", "kinds: [concept_art]\n    uses: [embedding]", "no dialect"),
+        ("unit: image", "unit: 1000_tokens", "usd_output"),
+        ('usd: "0.02"', 'usd: "0.02", usd_output: "0.01"', "usd_output"),
+        (
+            "unit: image, usd:",
+            'unit: 1000_tokens, usd_output: "0.01", usd:',
+            "per image or per second",
+        ),
+        (
+            "dialect: stability_text\n    kinds: [concept_art]",
+            "dialect: titan_embedding\n    uses: [embedding]",
+            "limits for dimensions and picture",
+        ),
+        (
+            "dialect: stability_text\n    kinds: [concept_art]",
+            "dialect: converse_judge\n    uses: [judge]",
+            "a judge needs limits",
+        ),
+    ],
+)
+def test_a_use_without_what_it_needs_is_refused(tmp_path, old, new, word):
+    """A judge without a price per token, an embedder without dimensions: found when the process starts."""
+    assert old in STUDIO_MODEL
+    text = STUDIO_MODEL.replace(old, new).replace("defaults:\n  concept_art: studio.own-v1\n", "")
+    assert word in refused(tmp_path, text)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circletake.domain.costs import MICRO_DOLLAR, cost_of_take, quote
+from circletake.domain.costs import MICRO_DOLLAR, cost_of_images, cost_of_take, cost_of_tokens, quote
 from circletake.domain.kinds import Billed, Kind
 from tests.unit.model_requests import ERASE, RAY2, SD35, card_of, native, request
 
@@ -111,3 +111,27 @@ def test_an_unknown_bill_keeps_its_amount_reserved(billed, charged, at_most):
     """Nobody is charged on a guess, and no budget is freed on one."""
     cost = cost_of_take(Decimal("0.08"), billed)
     assert (cost.charged, cost.at_most) == (Decimal(charged), Decimal(at_most))
+
+
+def test_tokens_are_charged_at_both_prices_rounded_up():
+    """What goes in and what comes out have prices of their own."""
+    card = card_of("us.anthropic.claude-haiku-4-5-20251001-v1:0")
+    assert cost_of_tokens(card, 1000, 1000) == Decimal("0.006")
+    assert cost_of_tokens(card, 1, 0) == Decimal("0.000001")
+    assert cost_of_tokens(card_of("us.amazon.nova-2-lite-v1:0"), 1, 0) == Decimal("0.000001")
+    assert cost_of_tokens(card, 0, 0) == 0
+
+
+def test_an_embedding_is_charged_by_the_picture():
+    """Six hundredths of a thousandth each, as the catalogue has it."""
+    assert cost_of_images(card_of("amazon.titan-embed-image-v1"), 1000) == Decimal("0.06")
+
+
+def test_a_price_of_another_unit_is_not_mistaken():
+    """A judge isn't charged by the picture, a generator not by the token."""
+    with pytest.raises(ValueError, match="per token"):
+        cost_of_tokens(card_of(SD35), 1, 1)
+    with pytest.raises(ValueError, match="per image"):
+        cost_of_images(card_of("us.amazon.nova-pro-v1:0"), 1)
+    with pytest.raises(ValueError, match="does not serve"):
+        quote(card_of("us.amazon.nova-pro-v1:0"), Kind.CONCEPT_ART, 1, {})

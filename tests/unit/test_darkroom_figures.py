@@ -89,6 +89,15 @@ def test_a_weak_variation_keeps_who_is_in_it(strength):
     assert overlap(found.face, placement.face) > 0.4
 
 
+@pytest.mark.parametrize("drift", [{"face": 1.0}, {"wardrobe": 150}, {"hair": 150}])
+def test_a_figure_that_drifted_is_found_all_the_same(drift):
+    """What failed can be repaired only where it is found."""
+    picture, placement = take()
+    found = find_in(paint_drift(picture, placement, **drift), figure())
+    assert found is not None
+    assert overlap(found.face, placement.face) > 0.5
+
+
 def test_nobody_is_found_where_nobody_is():
     """A cat is no astronaut."""
     assert find_in(skimage.data.chelsea(), figure()) is None

@@ -15,9 +15,10 @@ Box = tuple[float, float, float, float]
 
 _WORK_SIDE = 360
 _ROUNDS = 4
-_PATCH = 36  # height of a face that is searched for, in pixels
-_SCALES = 22
-_FOUND = 0.62
+_PATCH = 52  # height of the head and shoulders that are searched for, in pixels
+_SPAN = (0.15, 1.5)  # of their heights, in heights of the picture
+_SCALES = 26
+_FOUND = 0.66
 _TURN = 0.085
 _BEND = 0.012
 _HEIGHTS = {"ECU": 0.62, "CU": 0.42, "MS": 0.26, "WS": 0.15}  # of a face, as shares of the frame
@@ -146,41 +147,67 @@ def _lit(picture: Picture, light: int, rng: np.random.Generator) -> Picture:
 
 
 def find_in(picture: Picture, figure: Figure) -> Placement | None:
-    """Where the figure's face is seen in a picture, upright, at any size, mirrored or not. None when it isn't."""
-    x, y, w, h = (round(value) for value in figure.face)
-    face = cv2.cvtColor(figure.picture[y : y + h, x : x + w], cv2.COLOR_RGB2GRAY)
-    patch = cv2.resize(face, (max(8, round(_PATCH * w / h)), _PATCH), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    """Where the figure's head and shoulders are seen in a picture, upright, at any size, mirrored or not.
+
+    By correlation of lightness under the figure's own outline, so that a changed face or a changed colour of cloth
+    doesn't hide it. None when it isn't there.
+    """
+    area = _head_and_shoulders(figure)
+    x, y, w, h = area
+    size = (max(8, round(_PATCH * w / h)), _PATCH)
+    grey = cv2.cvtColor(figure.picture[y : y + h, x : x + w], cv2.COLOR_RGB2GRAY)
+    patch = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    cover = cv2.resize(figure.alpha[y : y + h, x : x + w], size, interpolation=cv2.INTER_AREA)
+    mask = (cover > 0.5).astype(np.float32)  # noqa: PLR2004 - more figure than ground
+    whole = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     best: tuple[float, float, bool, tuple[int, int]] | None = None
-    for tall in np.geomspace(0.06, 0.95, _SCALES) * grey.shape[0]:
+    for tall in np.geomspace(*_SPAN, _SCALES) * whole.shape[0]:
         scale = _PATCH / float(tall)
-        size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
-        if size[0] < patch.shape[1] or size[1] < patch.shape[0]:
-            continue
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(grey, size, interpolation=method)
+        small = cv2.resize(
+            whole,
+            (round(whole.shape[1] * scale), round(whole.shape[0] * scale)),
+            interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+        )
+        # shoulders may reach out of the frame
+        small = cv2.copyMakeBorder(small, 0, _PATCH // 2, size[0] // 2, size[0] // 2, cv2.BORDER_REPLICATE)
         for mirrored in (False, True):
-            scores = cv2.matchTemplate(small, patch[:, ::-1] if mirrored else patch, cv2.TM_CCOEFF_NORMED)
+            turn = slice(None, None, -1 if mirrored else 1)
+            scores = cv2.matchTemplate(
+                small, patch[:, turn].copy(), cv2.TM_CCOEFF_NORMED, mask=mask[:, turn].copy()
+            )
+            scores[~np.isfinite(scores)] = -1
             _, score, _, place = cv2.minMaxLoc(scores)
             if best is None or score > best[0]:
-                best = (float(score), scale, mirrored, (int(place[0]), int(place[1])))
+                best = (float(score), scale, mirrored, (int(place[0]) - size[0] // 2, int(place[1])))
     if best is None or best[0] < _FOUND:
         return None
-    return _placed(picture, figure, best[1], best[2], best[3], patch.shape[1])
+    return _placed(picture, figure, area, best)
+
+
+def _head_and_shoulders(figure: Figure) -> tuple[int, int, int, int]:
+    """Left, top, width, height around the face, inside the figure's picture."""
+    height, width = figure.alpha.shape
+    x, y, w, h = figure.face
+    left, right = max(0.0, x - 0.6 * w), min(float(width), x + 1.6 * w)
+    top, bottom = max(0.0, y - 0.5 * h), min(float(height), y + 1.5 * h)
+    return round(left), round(top), round(right - left), round(bottom - top)
 
 
 def _placed(
-    picture: Picture, figure: Figure, scale: float, mirrored: bool, place: tuple[int, int], wide: int
+    picture: Picture,
+    figure: Figure,
+    area: tuple[int, int, int, int],
+    best: tuple[float, float, bool, tuple[int, int]],
 ) -> Placement:
-    left, top = place[0] / scale, place[1] / scale
-    grown = wide / scale / figure.face[2]
+    _, scale, mirrored, place = best
+    grown = _PATCH / scale / area[3]
     sign = -1.0 if mirrored else 1.0
-    start = left + (wide / scale if mirrored else 0.0) - sign * grown * figure.face[0]
-    matrix = np.array([[sign * grown, 0, start], [0, grown, top - grown * figure.face[1]]], np.float32)
+    left = place[0] / scale + (area[2] * grown if mirrored else 0.0) - sign * grown * area[0]
+    top = place[1] / scale - grown * area[1]
+    matrix = np.array([[sign * grown, 0, left], [0, grown, top]], np.float32)
     size = (picture.shape[1], picture.shape[0])
     alpha = np.clip(cv2.warpAffine(figure.alpha, matrix, size, flags=cv2.INTER_LINEAR), 0, 1)
-    face = (left, top, wide / scale, _PATCH / scale)
-    return Placement(face, np.asarray(alpha, np.float32), matrix)
+    return Placement(_moved_box(figure.face, matrix), np.asarray(alpha, np.float32), matrix)
 
 
 def repaired(picture: Picture, mask: Mask, figure: Figure, placement: Placement) -> Picture:
