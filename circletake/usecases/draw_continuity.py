@@ -86,7 +86,7 @@ def _foot(checked: "Checked") -> str:
     provisional = any(each["profile"]["provisional"] for each in checked.check.profile["scoped"])
     prior = checked.check.profile["scoped"][0]["profile"]["prior"]
     words = f"Scores are probabilities of being the same, at a prior of {prior:g}."
-    return words + (" Thresholds are provisional: not yet fitted to this production." if provisional else "")
+    return words + (" Thresholds are provisional." if provisional else "")
 
 
 async def _rows(tools: Tools, checked: "Checked", folder: Path) -> list[ContinuityRow]:

@@ -100,7 +100,7 @@ async def plan_check(
     production = await session.scalar(select(Production).where(Production.id == production_id))
     if production is None:
         raise Invalid(
-            [Violation("production_id", "not_found", "This production doesn't exist, or isn't yours.")]
+            [Violation("/production_id", "not_found", "This production doesn't exist, or isn't yours.")]
         )
     found: list[Violation] = []
     cast = await approved_cast(session, production_id)
@@ -110,7 +110,7 @@ async def plan_check(
     if not files and not found:
         found.append(
             Violation(
-                "material",
+                "/material",
                 "no_material",
                 "None of this holds a picture to judge: name takes, files or shots with takes.",
             )
@@ -140,7 +140,7 @@ async def plan_subjects(
     production = await session.scalar(select(Production).where(Production.id == production_id))
     if production is None:
         raise Invalid(
-            [Violation("production_id", "not_found", "This production doesn't exist, or isn't yours.")]
+            [Violation("/production_id", "not_found", "This production doesn't exist, or isn't yours.")]
         )
     cast = await approved_cast(session, production_id)
     found = await _subject_violations(session, production_id, subjects, cast)
@@ -191,7 +191,7 @@ async def _subject_violations(
     session: TenantSession, production_id: UUID, subjects: Sequence[SubjectAsked], cast: Sequence[CastLook]
 ) -> list[Violation]:
     if not 0 < len(subjects) <= MAX_SUBJECTS:
-        return [Violation("subjects", "bad_count", f"Ask about 1 to {MAX_SUBJECTS} characters.")]
+        return [Violation("/subjects", "bad_count", f"Ask about 1 to {MAX_SUBJECTS} characters.")]
     known = set(
         await session.scalars(
             select(Character.id).where(
@@ -204,7 +204,7 @@ async def _subject_violations(
     found: list[Violation] = []
     seen: set[UUID] = set()
     for position, subject in enumerate(subjects):
-        place = f"subjects/{position}"
+        place = f"/subjects/{position}"
         own = [look for look in cast if look.character_id == subject.character_id]
         if subject.character_id not in known:
             message = "This character doesn't exist in this production, or isn't yours."
@@ -242,7 +242,7 @@ async def _resolve(
     skipped: list[dict[str, str]] = []
     missing: list[Violation] = []
     for position, asked in enumerate(materials):
-        place = f"material/{position}"
+        place = f"/material/{position}"
         expected = None if asked.expected is None else frozenset(asked.expected)
         one = asked.take_id or asked.media_id
         if one is not None:
@@ -410,7 +410,7 @@ def _with_looks(
             if look_id is None or look_id not in by_look:
                 found.append(
                     Violation(
-                        f"subjects/{position}/look_id",
+                        f"/subjects/{position}/look_id",
                         "no_look_for_shot",
                         "This character has several looks and the breakdown doesn't say which one holds in one of "
                         "these shots: name the look, or give the look its shots."

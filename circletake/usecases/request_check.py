@@ -112,19 +112,19 @@ async def freeze_rules(
     for position, name in enumerate(evaluators):
         if name not in known:
             message = f"There is no such evaluator; there are: {', '.join(sorted(known))}."
-            found.append(Violation(f"evaluators/{position}", "unknown_evaluator", message))
+            found.append(Violation(f"/evaluators/{position}", "unknown_evaluator", message))
     if str(rules.default_evaluator) not in evaluators:
         message = f"{rules.default_evaluator} finds the characters for every other evaluator: name it too."
-        found.append(Violation("evaluators", "missing_evaluator", message))
+        found.append(Violation("/evaluators", "missing_evaluator", message))
     if request.second_opinion is not None:
         card = catalogue.get(request.second_opinion)
         if card is None or "judge" not in card.uses:
             message = "This model isn't in the catalogue as a judge: see GET /v1/models."
-            found.append(Violation("second_opinion", "unknown_model", message))
+            found.append(Violation("/second_opinion", "unknown_model", message))
     scoped = await _profiles(session, rules.default_profile, request)
     if request.profile_id is not None and len(scoped) == 1:
         message = "This profile doesn't exist in this production, was retired, or isn't yours."
-        found.append(Violation("profile_id", "not_found", message))
+        found.append(Violation("/profile_id", "not_found", message))
     if found:
         raise Invalid(found)
     profile = {

@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["verify"], responses=ALWAYS)
 Desk = Annotated[Gateway, Depends(gateway)]
 Key = Annotated[str | None, Depends(read_key)]
 
-_FILE_TYPE = re.compile(r"(?:image|video)/[a-z0-9][a-z0-9.+-]{0,99}")
+_FILE_TYPE = re.compile(r"(?:image|video)/[a-z0-9][a-z0-9.+-]{0,99}|application/pdf")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _CONTENT: dict[str, Any] = {
     "requestBody": {
@@ -38,6 +38,7 @@ _CONTENT: dict[str, Any] = {
             "application/json": {"schema": {"$ref": "#/components/schemas/VerifyBody"}},
             "image/*": _BINARY,
             "video/*": _BINARY,
+            "application/pdf": _BINARY,
         },
     }
 }
@@ -70,7 +71,7 @@ async def verify(http: Request, who: Reader, desk: Desk, key: Key, wait: Wait) -
         queued = await _posted(http, who, desk, key, content_type)
     else:
         raise NotAFile(
-            "Post JSON with media_id or take_id, or a file with its own image/… or video/… content type."
+            "Post JSON with media_id or take_id, or a file with its own image/… or video/… content type, or application/pdf."
         )
     if not wait:
         return reply(queued)
