@@ -61,6 +61,10 @@ migrate: .venv/.embedded ## Bring CIRCLETAKE_DATABASE__OWNER_URL to the newest s
 bench: .venv/.dev .venv-s3/.ready .tools/weights/.ready ## Measure
 	@$(PY) -m benchmarks $(ARGS)
 
+eval: .venv/.embedded .tools/weights/.ready ## Score a labelled folder of pictures: make eval DATA=dir (docs/evaluation.md)
+	@[ -n "$(DATA)" ] || { echo 'Say which folder: make eval DATA=dir'; exit 2; }
+	@$(PY) -m evaluation --data "$(DATA)" $(if $(CIRCLETAKE_HOME),--out "$(CIRCLETAKE_HOME)") $(ARGS)
+
 conform: .venv/.embedded .venv-s3/.ready ## Compare the offline servers with AWS: make conform AWS_PROFILE=name MAX_USD=5
 	@$(PY) -m conformance $(if $(AWS_PROFILE),--profile "$(AWS_PROFILE)") $(if $(MAX_USD),--max-usd "$(MAX_USD)") $(ARGS)
 
@@ -123,4 +127,4 @@ $(UV):
 	.venv-weights/bin/python infra/weights/convert.py circletake/data/weights.yaml .tools/weights; \
 	touch $@
 
-.PHONY: help demo up down test check weights migrate bench conform lock
+.PHONY: help demo up down test check weights migrate bench eval conform lock

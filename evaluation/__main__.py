@@ -129,7 +129,7 @@ async def _grades(bench: Bench, found: Found) -> None:
 
 
 async def _sequence(bench: Bench, found: Found) -> None:
-    leads = max(1, bench.bases // 4)
+    leads = max(1, bench.bases // 3)
     wanted = [*plans.of_folder(bench.folder, bench.who), *plans.made(bench.who, bench.into, leads)]
     outcomes = await sequences.judged(bench.judge, bench.maker, wanted)
     found.add({"sequence": sequences.summary(outcomes)}, sequences.rows(outcomes))
@@ -150,9 +150,7 @@ _RUN = {
 }
 
 
-def _meta(
-    folder: Folder, who: Who, judge: Judge, rules: JudgingRules, only: Sequence[str]
-) -> dict[str, Any]:
+def _meta(folder: Folder, who: Who, judge: Judge, rules: JudgingRules, only: Sequence[str]) -> dict[str, Any]:
     return {
         "data": str(folder.root),
         "evaluator": str(judge.evaluator.id),
@@ -161,7 +159,11 @@ def _meta(
         "provisional": rules.default_profile.provisional,
         "parts": list(only),
         "pictures": len(folder.pictures),
-        "subjects": {"people": len(who.faces), "human characters": len(who.humans), "others": len(who.others)},
+        "subjects": {
+            "people": len(who.faces),
+            "human characters": len(who.humans),
+            "others": len(who.others),
+        },
         "refused": {path.name: why for path, why in judge.refused.items()},
     }
 
@@ -171,12 +173,16 @@ def _notes(bench: Bench, rules: JudgingRules) -> list[str]:
     if bench.judge.refused:
         notes.append(f"{len(bench.judge.refused)} pictures were refused; eval.json says why.")
     if bench.maker.unmade:
-        notes.append(f"{len(bench.maker.unmade)} pictures could not be made: no face found to alter, or nothing left.")
+        notes.append(
+            f"{len(bench.maker.unmade)} pictures could not be made: no face found to alter, or nothing left."
+        )
     few = len(bench.who.humans)
-    if 0 < few < 10:  # noqa: PLR2004 - below it one character moves every figure
+    if 0 < few < 10:
         notes.append(f"Only {few} human characters: every figure about them hangs on each one.")
-    sources = sorted({each.source for each in rules.calibrations.entries.values()})
-    notes += [f"Calibrated: {source}. On those same pictures the figures flatter." for source in sources if source]
+    own = [each for (name, _), each in rules.calibrations.entries.items() if name == bench.judge.evaluator.id]
+    notes += [
+        f"{each.aspect.value} was {each.source}: on those same pictures the figures flatter." for each in own
+    ]
     return notes
 
 
@@ -213,7 +219,9 @@ def _parts(given: str) -> tuple[str, ...]:
     wanted = tuple(part for part in given.split(",") if part)
     unknown = set(wanted) - set(PARTS)
     if unknown or not wanted:
-        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(
+            f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}"
+        )
     return wanted
 
 

@@ -40,9 +40,7 @@ async def breaks(folder: Folder, who: Who, judge: Judge) -> tuple[list[Judged], 
     shots = folder.breaks or []
     known = {**who.humans, **who.faces, **who.others}
     names = [name for name in dict.fromkeys(shot.character for shot in shots) if name in known]
-    thumbnails = {
-        picture.name: thumbnail(load(picture.path)) for name in names for picture in known[name]
-    }
+    thumbnails = {picture.name: thumbnail(load(picture.path)) for name in names for picture in known[name]}
     asked, kept = [], []
     for shot in shots:
         if shot.character not in known:
@@ -96,9 +94,7 @@ def _cast(
         Member(
             name,
             kinds[name],
-            tuple(
-                each.path for each in rest(known[name], base if name == asked else None, REFERENCES)
-            ),
+            tuple(each.path for each in rest(known[name], base if name == asked else None, REFERENCES)),
         )
         for name in names
     )

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.pictures import Face, Rgb
+from evaluation.pictures import Face, Points, Rgb
 
 Mask = NDArray[np.float64]
 
@@ -18,7 +18,9 @@ def _grid(shape: tuple[int, ...], face: Face) -> tuple[Mask, Mask]:
     return (x - face.eyes[0]) / face.apart, (y - face.eyes[1]) / face.apart
 
 
-def _ellipse(shape: tuple[int, ...], face: Face, width: float, height: float, down: float) -> NDArray[np.bool_]:
+def _ellipse(
+    shape: tuple[int, ...], face: Face, width: float, height: float, down: float
+) -> NDArray[np.bool_]:
     dx, dy = _grid(shape, face)
     return np.asarray((dx / width) ** 2 + ((dy - down) / height) ** 2 < 1)
 
@@ -34,6 +36,16 @@ def _mixed(base: Rgb, over: NDArray[np.generic], mask: Mask) -> Rgb:
     return np.clip(out + 0.5, 0, 255).astype(np.uint8)
 
 
+def _onto(points: Points, target: Points) -> Points:
+    """Return the similarity (2 × 3) that brings points nearest to others (Umeyama 1991, in two dimensions)."""
+    a, b = points - points.mean(axis=0), target - target.mean(axis=0)
+    power = max(float((a * a).sum()), 1e-9)
+    real = float((a * b).sum()) / power
+    imaginary = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / power
+    turn = np.array([[real, -imaginary], [imaginary, real]])
+    return np.column_stack([turn, target.mean(axis=0) - turn @ points.mean(axis=0)])
+
+
 def face_area(rgb: Rgb, face: Face) -> NDArray[np.bool_]:
     """Brows to chin, without the hair."""
     return _ellipse(rgb.shape, face, 1.0, 1.3, 0.55)
@@ -41,9 +53,7 @@ def face_area(rgb: Rgb, face: Face) -> NDArray[np.bool_]:
 
 def swapped(rgb: Rgb, face: Face, other: Rgb, other_face: Face) -> Rgb:
     """Paste another person's face: aligned by five points, blended at the rim in the gradient's domain."""
-    matrix, _ = cv2.estimateAffinePartial2D(other_face.points, face.points, method=cv2.LMEDS)
-    if matrix is None:
-        return rgb
+    matrix = _onto(other_face.points, face.points)
     size = (rgb.shape[1], rgb.shape[0])
     warped = cv2.warpAffine(other, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     area = face_area(rgb, face)
@@ -73,14 +83,12 @@ def aged(rgb: Rgb, face: Face) -> Rgb:
     detail = light - cv2.GaussianBlur(light, (0, 0), 0.18 * face.apart)
     random = np.random.default_rng(5).normal(0, 1, light.shape)
     blotches = cv2.GaussianBlur(random, (0, 0), 0.12 * face.apart)
-    folds = sum(
-        np.exp(-(((dy - at - 0.06 * np.cos(dx * 2)) / 0.035) ** 2)) * (np.abs(dx) < 0.8)
-        for at in (-0.75, -0.6, -0.45)
-    )
-    folds = folds + sum(
-        np.exp(-(((dx - side * (0.45 + 0.28 * (dy - 0.9))) / 0.05) ** 2)) * ((dy > 0.75) & (dy < 1.45))
-        for side in (-1, 1)
-    )
+    folds = np.zeros(light.shape)
+    for at in (-0.75, -0.6, -0.45):  # of the forehead
+        folds += np.exp(-(((dy - at - 0.06 * np.cos(dx * 2)) / 0.035) ** 2)) * (np.abs(dx) < 0.8)
+    for side in (-1, 1):  # from the nose to the mouth's corners
+        away = dx - side * (0.45 + 0.28 * (dy - 0.9))
+        folds += np.exp(-((away / 0.05) ** 2)) * ((dy > 0.75) & (dy < 1.45))
     skin = lab.copy()
     skin[..., 0] = light + 1.1 * detail + 9 * blotches / (blotches.std() + 1e-9) * 0.35 - 22 * folds
     skin[..., 1:] = 128 + (lab[..., 1:] - 128) * 0.8
@@ -165,7 +173,8 @@ def redressed(rgb: Rgb, face: Face, turn: float) -> Rgb:
     mask[torso] = cv2.GC_PR_FGD
     mask[(dy > 2.8) & (dy < 5.2) & (np.abs(dx) < 0.7)] = cv2.GC_FGD
     cv2.setRNGSeed(7)
-    cv2.grabCut(rgb[:, :, ::-1].copy(), mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(rgb[:, :, ::-1].copy(), mask, (0, 0, 1, 1), *models, 2, cv2.GC_INIT_WITH_MASK)
     worn = torso & ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD))
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float64)
     lab[..., 1:] = 128 + (lab[..., 1:] - 128) * 0.2 + 45 * np.array([np.cos(turn), np.sin(turn)])

@@ -29,7 +29,9 @@ _SPELLINGS: Mapping[str, Sequence[str]] = {
     "references": ("references", "refs", "reference"),
 }
 _YES = frozenset({"1", "true", "yes", "y", "same", "genuine", "match"})
-_OK = frozenset({"ok", "clean", "pass", "same", "good", "consistent", "1", "true", "none", "benign", "harmless", ""})
+_OK = frozenset(
+    {"ok", "clean", "pass", "same", "good", "consistent", "1", "true", "none", "benign", "harmless", ""}
+)
 _UNSEEN = frozenset(
     {"not_assessable", "unassessable", "unseen", "na", "n/a", "not_visible", "back", "back_of_head", "occluded",
      "no_face", "hidden", "unknown"}
@@ -154,7 +156,7 @@ def cell(row: Mapping[str, str], column: str) -> str:
 
 def _find(root: Path, given: str, beside: Path | None = None) -> Path | None:
     """Paths count from the folder's root or from the list they stand in; they never lead out of the root."""
-    for start in (root, *((beside,) if beside else ())):
+    for start in [root, beside] if beside else [root]:
         path = start / given
         if given and path.is_file() and path.resolve().is_relative_to(root.resolve()):
             return path
@@ -173,7 +175,12 @@ def _manifest(root: Path, complaints: list[str]) -> dict[str, Picture]:
         name = cell(row, "path")
         subject = cell(row, "subject") or path.parent.name
         pictures[name] = Picture(
-            name, path, subject, cell(row, "set") or _top(root, path), row.get("source", ""), cell(row, "kind")
+            name,
+            path,
+            subject,
+            cell(row, "set") or _top(root, path),
+            row.get("source", ""),
+            cell(row, "kind"),
         )
     if missing:
         complaints.append(f"manifest.csv: {missing} of {len(listed)} files are not there")
@@ -191,9 +198,7 @@ def _top(root: Path, path: Path) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
-def _pairs(
-    root: Path, name: str, pictures: dict[str, Picture], complaints: list[str]
-) -> list[Pair] | None:
+def _pairs(root: Path, name: str, pictures: dict[str, Picture], complaints: list[str]) -> list[Pair] | None:
     if not (root / name).is_file():
         return None
     listed = rows(root / name)
@@ -204,7 +209,9 @@ def _pairs(
             source = row.get("source") or pictures[ends[0]].source
             pairs.append(Pair(ends[0], ends[1], cell(row, "same").lower() in _YES, source))
     if len(pairs) < len(listed):
-        complaints.append(f"{name}: {len(listed) - len(pairs)} of {len(listed)} pairs name files that are not there")
+        complaints.append(
+            f"{name}: {len(listed) - len(pairs)} of {len(listed)} pairs name files that are not there"
+        )
     return pairs
 
 

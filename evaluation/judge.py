@@ -8,8 +8,8 @@ from pathlib import Path
 
 from circletake.domain.consistency.calibration import Calibrations, probability
 from circletake.domain.consistency.judging import judge_frame
-from circletake.domain.consistency.subjects import WHOLE_FRAME, FrameJudgement, Subject
 from circletake.domain.consistency.profiles import Profile
+from circletake.domain.consistency.subjects import WHOLE_FRAME, FrameJudgement, Subject
 from circletake.domain.consistency.words import Aspect, CharacterKind, Verdict
 from circletake.ports import CastMember, Evaluator, Figure, FrameSeen, Match, PictureRefused
 from evaluation.questions import Answer, AspectAnswer, Cast, Member, Question
@@ -139,9 +139,9 @@ class Judge:
             verdict = judged.verdicts.get(aspect, Verdict.NOT_ASSESSABLE)
             aspects[aspect] = AspectAnswer(p, raw, verdict, (doubt,) if doubt else ())
         counted = [
-            p
+            judged.scores[aspect]
             for aspect in self.profile.counted(_kind(question))
-            if aspect in judged.scores and (p := judged.scores[aspect]) is not None
+            if aspect in judged.scores
         ]
         return Answer(
             judged.verdict,

@@ -13,11 +13,11 @@ from evaluation.metrics import of, share
 from evaluation.questions import Answer, Cast, Member, Question, Row
 from evaluation.who import Who, rest
 
-BASES = 24
+BASES = 12
 _REFERENCES = 3
 _CAST = 12
 MORPHS = (10, 20, 30, 40, 50, 60)
-_AT_SIZES = (40, 60)
+_AT_SIZES = (50,)
 _TOO_SMALL = (9.0, 12.0)  # pixels between the eyes; the shipped minimum is 13
 
 
@@ -156,12 +156,15 @@ def _grade(found: Sequence[Judged]) -> dict[str, Any]:
     """Share called a break, share sent to a person or called a break, and all verdicts."""
     people = [each.made.base.subject for each in found]
     failed = share([each.answer.verdict is Verdict.FAIL for each in found], people)
-    doubted = share(
-        [each.answer.verdict in {Verdict.FAIL, Verdict.NEEDS_HUMAN} for each in found], people
-    )
+    doubted = share([each.answer.verdict in {Verdict.FAIL, Verdict.NEEDS_HUMAN} for each in found], people)
     truth = found[0].made.truth
     name = "recall" if truth is Verdict.FAIL else "called_break" if truth is None else "false_alarm"
-    return {name: of(failed), "ci": (failed or {}).get("ci"), "flagged": of(doubted), "verdicts": counts(found)}
+    return {
+        name: of(failed),
+        "ci": (failed or {}).get("ci"),
+        "flagged": of(doubted),
+        "verdicts": counts(found),
+    }
 
 
 _HIDDEN: Mapping[str, tuple[tuple[str, float], ...]] = {
@@ -212,10 +215,14 @@ def _by_grade(found: Sequence[Judged]) -> dict[str, dict[str, int]]:
 
 def unseen_figures(found: Sequence[tuple[Verdict | None, Verdict, str]]) -> dict[str, Any]:
     """Recall: shots nobody can judge that are called so. False alarm: others that are. Accuracy: both right."""
-    known = [(truth is Verdict.NOT_ASSESSABLE, said is Verdict.NOT_ASSESSABLE, who) for truth, said, who in found]
+    known = [
+        (truth is Verdict.NOT_ASSESSABLE, said is Verdict.NOT_ASSESSABLE, who) for truth, said, who in found
+    ]
     right = share([truth == said for truth, said, _ in known], [who for _, _, who in known])
     recall = share([said for truth, said, _ in known if truth], [who for truth, _, who in known if truth])
-    alarm = share([said for truth, said, _ in known if not truth], [who for truth, _, who in known if not truth])
+    alarm = share(
+        [said for truth, said, _ in known if not truth], [who for truth, _, who in known if not truth]
+    )
     return {
         "recall": of(recall),
         "false_alarm": of(alarm),

@@ -75,7 +75,7 @@ _STEPS: Mapping[str, Step] = {
     "warm": _kept(lambda rgb, _, amount: pictures.tinted(rgb, (1 + amount, 1.0, 1 - amount))),
     "mirror": _mirror,
     "headless": _headless,
-    "framed": lambda rgb, face, share: pictures.framed(rgb, face, share),
+    "framed": pictures.framed,
     "far": lambda rgb, face, eyes: pictures.framed(rgb, face, 0.05, face_px=eyes),
 }
 

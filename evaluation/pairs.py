@@ -13,7 +13,9 @@ from evaluation.metrics import Scored, figures, of, share
 from evaluation.questions import Answer, Cast, Member, Question, Row
 from evaluation.who import Who, rest
 
-_STRANGERS = 150  # different people asked per set of references; enough for an error rate of one in a thousand
+_STRANGERS = (
+    150  # different people asked per set of references; enough for an error rate of one in a thousand
+)
 _ROUNDS = 3
 _CAST = 40  # members of a cast at most; a larger folder is cut into several
 
@@ -79,8 +81,14 @@ def summary(aspect: Aspect, outcomes: Sequence[Outcome], references: int) -> dic
         return None
     same = [each for each in outcomes if each.asked.same]
     other = [each for each in outcomes if not each.asked.same]
-    accepted = [each.answer.aspects[aspect].verdict is Verdict.PASS for each in other if aspect in each.answer.aspects]
-    turned = [each.answer.aspects[aspect].verdict is not Verdict.PASS for each in same if aspect in each.answer.aspects]
+    accepted = [
+        each.answer.aspects[aspect].verdict is Verdict.PASS for each in other if aspect in each.answer.aspects
+    ]
+    turned = [
+        each.answer.aspects[aspect].verdict is not Verdict.PASS
+        for each in same
+        if aspect in each.answer.aspects
+    ]
     found |= {
         "references": references,
         "false_accept": of(share(accepted, ["all"] * len(accepted))),
@@ -197,9 +205,7 @@ def _in_cast(
     for group in _groups(enough):
         for turn in range(rounds):
             for query in [picture for pictures in group.values() for picture in pictures]:
-                references = {
-                    name: rest(pictures, query, count, turn) for name, pictures in group.items()
-                }
+                references = {name: rest(pictures, query, count, turn) for name, pictures in group.items()}
                 cast = tuple(
                     Member(name, (kinds or {}).get(name, kind), tuple(each.path for each in chosen))
                     for name, chosen in references.items()
@@ -239,21 +245,23 @@ async def looks(folder: Folder, who: Who, judge: Judge) -> tuple[dict[str, Any] 
     everybody = {**who.others, **{name: who.humans[name] for name in who.humans if name in listed}}
     if not everybody:
         return None, []
-    kinds = {name: CharacterKind.CREATURE for name in everybody} | {
+    kinds = dict.fromkeys(everybody, CharacterKind.CREATURE) | {
         name: kind for name, kind in who.kinds.items() if name in who.others
     }
     one = await answered(judge, _look_pairs(folder, everybody, kinds))
     found: dict[str, Any] = {"from_one": summary(Aspect.OVERALL, one, 1)}
     written = rows("look_one", Aspect.OVERALL, one)
     for name, count in (("from_two", 2), ("from_three", 3)):
-        outcomes = await answered(
-            judge, _in_cast(everybody, count, CharacterKind.CREATURE, _ROUNDS, kinds)
-        )
+        outcomes = await answered(judge, _in_cast(everybody, count, CharacterKind.CREATURE, _ROUNDS, kinds))
         found[name] = summary(Aspect.OVERALL, outcomes, count)
         written += rows(name.replace("from", "look"), Aspect.OVERALL, outcomes)
         inside = found[name]
         if inside and who.humans:
-            others = [each for each in outcomes if each.asked.subject in who.others and each.asked.other in who.others]
+            others = [
+                each
+                for each in outcomes
+                if each.asked.subject in who.others and each.asked.other in who.others
+            ]
             inside["non_human"] = figures(scored(Aspect.OVERALL, others))
     main = found["from_two"] or found["from_one"] or found["from_three"]
     if main is None:
@@ -268,7 +276,9 @@ def _look_pairs(
     """The listed pairs, each in its cast: the others stand by with one reference that is not asked about."""
     pairs = folder.look_pairs
     if pairs is None:
-        names = [[picture for pictures in group.values() for picture in pictures] for group in _groups(everybody)]
+        names = [
+            [picture for pictures in group.values() for picture in pictures] for group in _groups(everybody)
+        ]
         pairs = [
             Pair(a.name, b.name, a.subject == b.subject, a.source)
             for group in names
@@ -286,12 +296,22 @@ def _look_pairs(
         cast = (
             Member(a.subject, kinds[a.subject], (a.path,)),
             *(
-                Member(name, kinds[name], (everybody[name][1 if first and len(everybody[name]) > 1 else 0].path,))
+                Member(
+                    name, kinds[name], (everybody[name][1 if first and len(everybody[name]) > 1 else 0].path,)
+                )
                 for name in by_side
                 if not (len(everybody[name]) == 1 and everybody[name][0].name == b.name)
             ),
         )
         asked.append(
-            Asked(Question(b.path, cast, a.subject), pair.same, a.subject, b.subject, (pair.a,), pair.b, pair.source)
+            Asked(
+                Question(b.path, cast, a.subject),
+                pair.same,
+                a.subject,
+                b.subject,
+                (pair.a,),
+                pair.b,
+                pair.source,
+            )
         )
     return asked

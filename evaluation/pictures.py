@@ -47,7 +47,7 @@ def load(path: Path) -> Rgb:
 
 def save(path: Path, rgb: Rgb) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rgb).save(path)
+    Image.fromarray(rgb).save(path, compress_level=1)
     return path
 
 
@@ -62,12 +62,17 @@ def exposed(rgb: Rgb, stops: float, *, noise: float = 0.0, seed: int = 1) -> Rgb
     linear = (rgb.astype(np.float64) / 255) ** 2.2 * 2.0**stops
     codes = np.clip(linear, 0, 1) ** (1 / 2.2) * 255
     codes += np.random.default_rng(seed).normal(0, noise, rgb.shape) if noise else 0
-    return np.clip(codes + 0.5, 0, 255).astype(np.uint8)
+    return _codes(codes)
+
+
+def _codes(values: NDArray[np.float64]) -> Rgb:
+    return np.asarray(np.clip(values + 0.5, 0, 255), dtype=np.uint8)
 
 
 def compressed(rgb: Rgb, quality: int) -> Rgb:
     _, data = cv2.imencode(".jpg", rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1], dtype=np.uint8)
+    decoded: Rgb = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return np.ascontiguousarray(decoded[:, :, ::-1])
 
 
 def blurred(rgb: Rgb, sigma: float) -> Rgb:
@@ -77,16 +82,14 @@ def blurred(rgb: Rgb, sigma: float) -> Rgb:
 def tinted(rgb: Rgb, gains: tuple[float, float, float]) -> Rgb:
     """Multiply linear light per channel: a lamp of another colour."""
     linear = (rgb.astype(np.float64) / 255) ** 2.2 * np.array(gains)
-    return (np.clip(linear, 0, 1) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
+    return _codes(np.clip(linear, 0, 1) ** (1 / 2.2) * 255)
 
 
 def mirrored(rgb: Rgb) -> Rgb:
     return np.ascontiguousarray(rgb[:, ::-1])
 
 
-def framed(
-    rgb: Rgb, face: Face, share: float, *, face_px: float | None = None
-) -> tuple[Rgb, Face]:
+def framed(rgb: Rgb, face: Face, share: float, *, face_px: float | None = None) -> tuple[Rgb, Face]:
     """Reframe 16:9 so that the face's height is `share` of the frame's. Around the picture lies its own blur.
 
     The frame is chosen so that the face is enlarged twice at most, between 240 and 720 lines; `face_px` sets the
@@ -105,7 +108,8 @@ def framed(
     matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
     small = resized(rgb, scale) if scale < 1 else rgb
     inner = matrix if scale >= 1 else np.array([[1, 0, offset[0]], [0, 1, offset[1]]])
-    around = cv2.GaussianBlur(cv2.resize(rgb, (width, height)), (0, 0), height / 12)
+    tiny = cv2.GaussianBlur(cv2.resize(rgb, (48, 27), interpolation=cv2.INTER_AREA), (0, 0), 2.2)
+    around = cv2.resize(tiny, (width, height), interpolation=cv2.INTER_CUBIC)
     mask = np.full(small.shape[:2], 255, np.uint8)
     placed = cv2.warpAffine(small, inner, (width, height), flags=cv2.INTER_CUBIC)
     inside = cv2.warpAffine(mask, inner, (width, height)) > 250

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from circletake.domain.consistency.words import CharacterKind, ShotSize
 from evaluation.folder import PICTURES, Folder, LabelledSequence, Picture, Truth
 from evaluation.making import SHARES, Half, Recipe
@@ -11,7 +14,7 @@ from evaluation.pictures import load, thumbnail
 from evaluation.questions import Cast, Member
 from evaluation.who import Who, rest
 
-LEADS = 6
+LEADS = 4
 _CAST = 12
 _NEARLY = 0.9  # correlation of thumbnails from which a reference and a shot are taken to be one picture
 _MCU, _CU, _MS = (("framed", SHARES[size]) for size in (ShotSize.MCU, ShotSize.CU, ShotSize.MS))
@@ -92,7 +95,7 @@ def _given_references(root: Path, sequence: str, name: str) -> tuple[Path, ...]:
     return tuple(path for path in sorted(beside.glob("*")) if path.suffix.lower() in PICTURES)
 
 
-def _shown(picture: Picture, shots: Sequence[object]) -> bool:
+def _shown(picture: Picture, shots: Sequence[NDArray[np.float64]]) -> bool:
     mine = thumbnail(load(picture.path))
     return any(float((mine * shot).sum()) >= _NEARLY for shot in shots)
 
@@ -100,7 +103,7 @@ def _shown(picture: Picture, shots: Sequence[object]) -> bool:
 def made(who: Who, into: Path, leads: int = LEADS) -> list[Plan]:
     """Sequences around several leads, each with one kind of fault; two references each, which no shot is made of."""
     people = {**who.humans, **who.faces}
-    names = [name for name, pictures in people.items() if len(pictures) >= 3]  # noqa: PLR2004 - two references, a take
+    names = [name for name, pictures in people.items() if len(pictures) >= 3]
     plans = []
     for turn, name in enumerate(names[:leads]):
         others = [each for each in names if each != name]
@@ -183,9 +186,7 @@ class _Lead:
         return self.plan(
             "wrong wardrobe",
             [
-                self.shot(
-                    at, "wrong wardrobe", (("dyed", 1.0 + at),), truth=Truth.BREAK, aspect="wardrobe"
-                )
+                self.shot(at, "wrong wardrobe", (("dyed", 1.0 + at),), truth=Truth.BREAK, aspect="wardrobe")
                 if at in wrong
                 else self.shot(at, "wrong wardrobe")
                 for at in range(8)
@@ -198,7 +199,7 @@ class _Lead:
         toward = self.take(0, self.other)
         for at in range(10):
             share = round(max(0.0, (at - 1) / 8) * 0.6, 3)
-            truth = Truth.OK if share < 0.1 else Truth.BREAK if share >= 0.45 else None  # noqa: PLR2004
+            truth = Truth.OK if share < 0.1 else Truth.BREAK if share >= 0.45 else None
             shots.append(
                 self.shot(at, "slow drift", (("morphed", share),), truth=truth, aspect="face", other=toward)
             )
@@ -239,9 +240,7 @@ class _Lead:
         return self.plan(
             "cannot be judged",
             [
-                self.shot(
-                    at, "cannot be judged", unseen[at], truth=Truth.NOT_ASSESSABLE, framed=False
-                )
+                self.shot(at, "cannot be judged", unseen[at], truth=Truth.NOT_ASSESSABLE, framed=False)
                 if at in unseen
                 else self.shot(at, "cannot be judged")
                 for at in range(8)
@@ -256,15 +255,13 @@ class _Lead:
             Recipe(self.into / "new look" / f"reference_{at}.png", Half(each.path, dyed))
             for at, each in enumerate(rest(self.people[self.name], None, 2))
         ]
-        look = Member(
-            key, CharacterKind.HUMAN, tuple(each.target for each in references), identity=self.name
-        )
+        look = Member(key, CharacterKind.HUMAN, tuple(each.target for each in references), identity=self.name)
         cast = tuple(
             Member(each.key, each.kind, each.references, self.name) if each.key == self.name else each
             for each in self.cast
         )
         shots = [
-            self.shot(at, "new look", dyed, key=key) if at >= 4 else self.shot(at, "new look")  # noqa: PLR2004
+            self.shot(at, "new look", dyed, key=key) if at >= 4 else self.shot(at, "new look")
             for at in range(8)
         ]
         prepared = [

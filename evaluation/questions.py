@@ -52,7 +52,9 @@ class Answer:
     aspects: Mapping[Aspect, AspectAnswer] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     face_px: float = 0.0
-    judgement: FrameJudgement | None = None  # None: the picture could not be read, or there were no references
+    judgement: FrameJudgement | None = (
+        None  # None: the picture could not be read, or there were no references
+    )
 
     def probability(self, aspect: Aspect) -> float | None:
         found = self.aspects.get(aspect)

@@ -77,7 +77,9 @@ def aims(summary: Mapping[str, Any]) -> list[str]:
         if value is None:
             continue
         met = value >= aim if more else value <= aim
-        lines.append(f"  {title:52} {value:8.4f}  {'>=' if more else '<='} {aim:<6g} {'' if met else 'MISSED'}")
+        lines.append(
+            f"  {title:52} {value:8.4f}  {'>=' if more else '<='} {aim:<6g} {'' if met else 'MISSED'}"
+        )
     return lines
 
 
@@ -103,9 +105,13 @@ _RANKED = ("auc", "eer", "tar_far_1e-2", "tar_far_1e-3", "ece")
 
 
 def _ranked(summary: Mapping[str, Any]) -> str:
-    lines = [f"{'':34}{'pairs':>7}{'AUC':>9}{'EER':>8}{'TAR@1%':>8}{'TAR@.1%':>9}{'ECE':>7}   AUC, 95 % interval"]
+    lines = [
+        f"{'':34}{'pairs':>7}{'AUC':>9}{'EER':>8}{'TAR@1%':>8}{'TAR@.1%':>9}{'ECE':>7}   AUC, 95 % interval"
+    ]
     for title, found in _comparisons(summary):
-        figures = [_number(found.get(name), width) for name, width in zip(_RANKED, (9, 8, 8, 9, 7), strict=True)]
+        figures = [
+            _number(found.get(name), width) for name, width in zip(_RANKED, (9, 8, 8, 9, 7), strict=True)
+        ]
         interval = (found.get("ci") or {}).get("auc")
         said = f"   {interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
         lines.append(f"{title:34}{found.get('pairs', ''):>7}{''.join(figures)}{said}")
@@ -117,7 +123,7 @@ def _comparisons(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str,
     for part in ("face", "look", "hair", "wardrobe"):
         found = summary.get(part)
         if not isinstance(found, Mapping):
-            yield f"{part}: not in this folder", {}
+            yield f"{part}: nothing to score", {}
             continue
         inner = [(words[key], found[key]) for key in words if isinstance(found.get(key), Mapping)]
         if not inner and "auc" in found:
@@ -138,7 +144,7 @@ def _number(value: Any, width: int) -> str:
 def _breaks(summary: Mapping[str, Any]) -> str:
     found = summary.get("breaks")
     if not isinstance(found, Mapping):
-        return "breaks: not in this folder"
+        return "breaks: none in this folder, or not asked for"
     lines = [_verdict_head("breaks")]
     lines += [_verdict_line(name, counts) for name, counts in found["verdicts"].items()]
     return "\n".join(lines)
@@ -160,7 +166,7 @@ def _verdict_line(name: str, counts: Mapping[str, int]) -> str:
 def _grades(summary: Mapping[str, Any]) -> str:
     found = summary.get("grades")
     if not isinstance(found, Mapping):
-        return "graded drift: nothing in this folder to make it from"
+        return "graded drift: nothing to make it from, or not asked for"
     lines = [_verdict_head("graded drift, made from the folder")]
     lines += [_verdict_line(name, each["verdicts"]) for name, each in found.items()]
     return "\n".join(lines)
@@ -169,7 +175,7 @@ def _grades(summary: Mapping[str, Any]) -> str:
 def _sequences(summary: Mapping[str, Any]) -> str:
     found = summary.get("sequence")
     if not isinstance(found, Mapping):
-        return "sequences: nothing in this folder to make them from"
+        return "sequences: none, or not asked for"
     lines = [f"{'sequences':34}{'shots':>7}{'recall':>9}{'false alarm':>13}{'accuracy':>10}"]
     for name, each in (("all", found), *found.get("kinds", {}).items()):
         lines.append(
@@ -182,7 +188,7 @@ def _sequences(summary: Mapping[str, Any]) -> str:
 def _hidden(summary: Mapping[str, Any]) -> str:
     found = summary.get("not_assessable")
     if not isinstance(found, Mapping):
-        return "not assessable: nothing in this folder to make it from"
+        return "not assessable: nothing to make it from, or not asked for"
     lines = [_verdict_head("not assessable")]
     lines += [_verdict_line(name, counts) for name, counts in found["verdicts"].items()]
     return "\n".join(lines)

@@ -73,7 +73,9 @@ async def _one(judge: Judge, plan: Plan, shots: Sequence[PlannedShot]) -> Outcom
     for name in dict.fromkeys(name for shot in shots for name in shot.subjects):
         key = next(shot.subjects[name] for shot in shots if name in shot.subjects)
         line = [
-            SequenceShot(str(at), _material(judge, answered.get(name), kinds[key]), shot.subjects.get(name, ""))
+            SequenceShot(
+                str(at), _material(judge, answered.get(name), kinds[key]), shot.subjects.get(name, "")
+            )
             for at, (shot, answered) in enumerate(zip(shots, by_shot, strict=True))
         ]
         found = judge_sequence(line, {}, judge.profile, kinds[key])

@@ -24,7 +24,9 @@ async def sort_out(folder: Folder, judge: Judge) -> Who:
     """Tell people from the rest: by what the manifest says, by the breaks' aspects, else by whether faces are seen."""
     grouped = subjects(folder.pictures.values())
     dressed = {shot.character for shot in folder.breaks or () if shot.aspect in {"face", "hair", "wardrobe"}}
-    faces, humans, others = {}, {}, {}
+    faces: dict[str, list[Picture]] = {}
+    humans: dict[str, list[Picture]] = {}
+    others: dict[str, list[Picture]] = {}
     kinds: dict[str, CharacterKind] = {}
     for name, pictures in grouped.items():
         first = pictures[0]
