@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 PICTURE, GRID = 310, 16
 LAYERS = {"fine": 24, "middle": 32, "coarse": 32}  # axes kept
-WHOLE = (
-    "hubble_deep_field.jpg color.png ihc.png retina.jpg grass.png gravel.png brick.png camera.png coins.png "
-    "clock_motion.png moon.png"
-).split()
-IN_PARTS = "astronaut.png chelsea.png coffee.png rocket.jpg motorcycle_left.png".split()
+WHOLE = """
+hubble_deep_field.jpg color.png ihc.png retina.jpg grass.png gravel.png brick.png camera.png coins.png
+clock_motion.png moon.png
+"""
+IN_PARTS = "astronaut.png chelsea.png coffee.png rocket.jpg motorcycle_left.png"
 
 Picture = NDArray[np.uint8]
 
@@ -30,11 +30,11 @@ Picture = NDArray[np.uint8]
 def pictures() -> list[Picture]:
     folder = Path(skimage.__file__).parent / "data"
     found = []
-    for name in (*IN_PARTS, *WHOLE):
+    for name in (IN_PARTS + WHOLE).split():
         rgb = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)[:, :, ::-1]
         height, width = rgb.shape[:2]
         found.append(rgb)
-        if name in IN_PARTS:
+        if name in IN_PARTS.split():
             for part in (1, 2, 3):
                 top, left = (part % 2) * height // 3, (part // 2) * width // 3
                 found.append(rgb[top : top + height * 2 // 3, left : left + width * 2 // 3])

@@ -26,12 +26,13 @@ _GRID = 16  # patches along the longer side
 _SUBJECT = 0.5  # share of a patch that must be the subject's
 _SCALE = 127  # descriptors are kept as int8
 
-# Likeness of pictures of different subjects where a cast doesn't tell: mean and standard deviation of
-# (both ways, reference's subject found in the frame, palette), as measured between the subjects of the
-# development pictures.
-_MEAN = (0.5, 0.5, 0.5)
-_SPREAD = (0.05, 0.05, 0.1)
+# Likeness of pictures of different subjects where a cast doesn't tell: mean and standard deviation of what `likeness`
+# gives between the subjects of the development pictures.
+_MEAN = (0.412, 0.42)
+_SPREAD = (0.0315, 0.28)
 _TRUST = 8  # built-in statistics count as much as this many pairs of the cast's own
+# How alike a frame is taken to be to the most similar other character where the cast has none, in deviations.
+_RIVAL = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +89,19 @@ def _axes() -> tuple[tuple[Any, Any], ...]:
         return tuple((arrays[f"{name}_mean"], arrays[f"{name}_axes"]) for name in LAYERS)
 
 
-def likeness(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Of two described scenes: mean best cosine of the subjects' patches both ways, of the reference's subject in the
-    seen frame alone, and the likeness of the palettes. Larger is more alike; the first lies in -1 to 1."""
-    found, back, _ = _searched(reference, seen)
-    theirs = seen["palette"]
-    palette = float(alike(theirs[None, :, :3], theirs[:, 3], reference["palette"])[0])
-    return (found + back) / 2, found, palette
-
-
-def _searched(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[float, float, Any]:
-    ours = reference["patches"].astype(np.float32) / _SCALE
-    theirs = seen["patches"].astype(np.float32) / _SCALE
+def likeness(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[float, float]:
+    """Of two described scenes: mean best cosine of either subject's patches with the other picture's, and how alike
+    the subjects' palettes are, 0-1. Larger is more alike."""
+    cosines = _cosines(reference, seen)
     own, other = reference["subject"].ravel() > 0, seen["subject"].ravel() > 0
-    cosines = ours @ theirs.T
-    return float(cosines[own].max(1).mean()), float(cosines[:, other].max(0).mean()), cosines[own].max(0)
+    both = (cosines[own].max(1).mean() + cosines[:, other].max(0).mean()) / 2
+    theirs = seen["palette"]
+    return float(both), float(alike(theirs[None, :, :3], theirs[:, 3], reference["palette"])[0])
+
+
+def _cosines(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
+    ours = reference["patches"].astype(np.float32)
+    return (ours @ seen["patches"].astype(np.float32).T) / _SCALE**2
 
 
 def cast_statistics(members: Sequence[Sequence[Mapping[str, Any]]]) -> CastStatistics:
@@ -118,27 +117,72 @@ def cast_statistics(members: Sequence[Sequence[Mapping[str, Any]]]) -> CastStati
     mean, spread = np.array(_MEAN), np.array(_SPREAD)
     if not values:
         return CastStatistics(mean, spread)
-    count, found = len(values), np.array(values)
-    weight = count / (count + _TRUST)
+    weight = len(values) / (len(values) + _TRUST)
+    found = np.array(values)
     return CastStatistics(
         weight * found.mean(0) + (1 - weight) * mean, weight * found.std(0) + (1 - weight) * spread
     )
 
 
-def compare_scene(
-    reference: Mapping[str, Any], seen: Mapping[str, Any], statistics: CastStatistics
-) -> dict[Aspect, tuple[float, ...]]:
-    """Raw values of a frame against one reference, in standard deviations from what different characters of the cast
-    have: overall (both ways, reference found in the frame), palette (palette)."""
-    both, found, palette = (np.array(likeness(reference, seen)) - statistics.mean) / statistics.spread
-    return {Aspect.OVERALL: (float(both), float(found)), Aspect.PALETTE: (float(palette),)}
+@dataclass(frozen=True, slots=True)
+class SceneMatch:
+    """A cast member against a frame."""
+
+    values: dict[Aspect, tuple[float, ...]]
+    box: Box  # in pixels of the described picture
+
+
+def compare_scenes(
+    members: Sequence[Sequence[Mapping[str, Any]]],
+    identities: Sequence[str],
+    seen: Mapping[str, Any],
+    statistics: CastStatistics,
+) -> list[SceneMatch | None]:
+    """A frame against every member's described references; None for a member without any.
+
+    Values, of the mean of the two references most alike: overall (patches, palette: in standard deviations from what
+    different characters of the cast have; lead: patches less those of the most similar member of another identity),
+    palette (likeness of the palettes, twice, as a person's has it as it is and relit).
+    """
+    each_reference = [[likeness(reference, seen) for reference in known] for known in members]
+    raw = [_two_best(values) for values in each_reference]
+    patches = [
+        None if each is None else float((each[0] - statistics.mean[0]) / statistics.spread[0]) for each in raw
+    ]
+    matches: list[SceneMatch | None] = []
+    for place, (known, each) in enumerate(zip(members, raw, strict=True)):
+        own = patches[place]
+        if each is None or own is None:
+            matches.append(None)
+            continue
+        rivals = [
+            other
+            for other, identity in zip(patches, identities, strict=True)
+            if other is not None and identity != identities[place]
+        ]
+        palette = float((each[1] - statistics.mean[1]) / statistics.spread[1])
+        nearest = known[int(np.argmax([both for both, _ in each_reference[place]]))]
+        matches.append(
+            SceneMatch(
+                {
+                    Aspect.OVERALL: (own, palette, own - max([_RIVAL, *rivals])),
+                    Aspect.PALETTE: (float(each[1]), float(each[1])),
+                },
+                where_found(nearest, seen),
+            )
+        )
+    return matches
+
+
+def _two_best(values: Sequence[tuple[float, float]]) -> Any:
+    return np.mean(sorted(values, reverse=True)[:2], axis=0) if values else None
 
 
 def where_found(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> Box:
     """The part of the seen frame that looks most like the reference's subject, in pixels of the described picture."""
     rows, columns = seen["subject"].shape
-    best = _searched(reference, seen)[2].reshape(rows, columns)
-    best = cv2.blur(best, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    cosines = _cosines(reference, seen)[reference["subject"].ravel() > 0]
+    best = cv2.blur(cosines.max(0).reshape(rows, columns), (3, 3), borderType=cv2.BORDER_REPLICATE)
     weight = np.maximum(0, best - (best.mean() + best.max()) / 2)
     left, right = _middle(weight.sum(0))
     top, bottom = _middle(weight.sum(1))

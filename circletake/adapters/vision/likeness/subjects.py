@@ -21,15 +21,16 @@ def find_subject(rgb: Any) -> Any:
     height, width = rgb.shape[:2]
     scale = _SIDE / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = np.ascontiguousarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)[:, :, ::-1])
+    small = cv2.resize(np.ascontiguousarray(rgb), size, interpolation=cv2.INTER_AREA)
     mask = np.full(small.shape[:2], cv2.GC_PR_FGD, np.uint8)
     edge = max(2, int(_EDGE * min(mask.shape)))
     mask[:edge] = mask[-edge:] = cv2.GC_BGD
     mask[:, :edge] = mask[:, -edge:] = cv2.GC_BGD
     cv2.setRNGSeed(_SEED)  # its mixtures start from k-means
     models = np.zeros((1, 65)), np.zeros((1, 65))
+    cut: Any = cv2.grabCut  # whose stub knows no mask without a rectangle
     try:
-        cv2.grabCut(small, mask, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cut(small, mask, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # a frame of one colour has no two mixtures
         return np.ones(mask.shape, bool)
     subject = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
