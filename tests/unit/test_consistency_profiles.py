@@ -139,7 +139,7 @@ def changed_file(tmp_path, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("values: [distance, room]", "values: [distance]", r"values need as many weights"),
+        ("values: [distance, room, lead]", "values: [distance]", r"values need as many weights"),
         ("statistic: p05", "statistic: mean", r"profile\.statistic"),
         ("min_face_px:", "min_face:", r"min_face: Extra inputs"),
         ("prior: 0.5", "prior: 1.5", r"prior: Input should be less than 1"),

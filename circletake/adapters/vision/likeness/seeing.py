@@ -1,6 +1,6 @@
 """What a child process of the evaluator does: look at frames, compare features, cut crops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +15,11 @@ from circletake.adapters.vision.likeness.detection import FaceBox, find_faces
 from circletake.adapters.vision.likeness.faces import describe_face
 from circletake.adapters.vision.likeness.frames import Frame, read_frames
 from circletake.adapters.vision.likeness.landmarks import LandmarkTrees, find_landmarks, load_trees
+from circletake.adapters.vision.likeness.look import describe_scene
 from circletake.adapters.vision.likeness.packing import pack
+from circletake.adapters.vision.likeness.regions import describe_person
 from circletake.adapters.vision.likeness.weights import read_weights
-from circletake.domain.consistency.words import Aspect, Box, Reason
+from circletake.domain.consistency.words import Box
 from circletake.ports import Figure, FrameSeen
 
 _LEAST_EYES = 6.0  # pixels between the eyes below which a detection is no face to speak of
@@ -28,6 +30,7 @@ _CROP_QUALITY = 88
 class Networks:
     detector: Any
     resnet: Any
+    look: Any
     trees: LandmarkTrees
 
 
@@ -39,6 +42,7 @@ def networks(folder: Path) -> Networks:
     return Networks(
         detector=_session(weights.face_detector),
         resnet=_session(weights.face_resnet),
+        look=_session(weights.look),
         trees=load_trees(weights.landmarks),
     )
 
@@ -80,16 +84,16 @@ def _seen(loaded: Networks, frame: Frame, wish: Wish) -> FrameSeen:
         width=frame.width,
         height=frame.height,
         figures=tuple(figures),
-        scene=pack(_scene(frame.rgb)) if wish.scene else b"",
+        scene=pack(describe_scene(loaded.look, frame.rgb)) if wish.scene else b"",
     )
 
 
 def _figure(loaded: Networks, frame: Frame, face: FaceBox) -> Figure | None:
     points = find_landmarks(loaded.trees, frame.rgb, face.edges)
-    described = describe_face(loaded.resnet, frame.rgb, points, face.score, face.edges)
+    described = describe_face(loaded.resnet, frame.rgb, points)
     if described.eyes < _LEAST_EYES:
         return None
-    looks, doubts = _person(frame.rgb, points)
+    looks, doubts = describe_person(frame.rgb, points)
     side = round(face.side / frame.scale)
     return Figure(
         box=Box(round(face.edges[0] / frame.scale), round(face.edges[1] / frame.scale), side, side),
@@ -99,22 +103,6 @@ def _figure(loaded: Networks, frame: Frame, face: FaceBox) -> Figure | None:
         features=pack({**looks, **described.features}),
         doubts={**doubts, **described.doubts},
     )
-
-
-def _person(rgb: Any, points: Any) -> tuple[Mapping[str, Any], Mapping[Aspect, Reason]]:
-    try:
-        from circletake.adapters.vision.likeness.regions import describe_person
-    except ImportError:
-        return {}, {}
-    return describe_person(rgb, points)
-
-
-def _scene(rgb: Any) -> Mapping[str, Any]:
-    try:
-        from circletake.adapters.vision.likeness.look import describe_scene
-    except ImportError:
-        return {}
-    return describe_scene(rgb) or {}
 
 
 def crops(path: Path, boxes: Sequence[tuple[int, Box]], side: int, bounds: Bounds) -> list[bytes]:

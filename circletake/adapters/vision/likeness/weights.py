@@ -16,9 +16,10 @@ class WeightsFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """File contents: two ONNX models, and the landmark trees as an NPZ."""
+    """File contents: three ONNX models, and the landmark trees as an NPZ."""
 
     face_resnet: bytes
+    look: bytes
     face_detector: bytes
     landmarks: bytes
 
