@@ -217,6 +217,13 @@ def test_a_figure_from_behind_is_hers_before_a_strangers_face_is():
     assert (ada.verdict, ada.figure) == (Verdict.NOT_ASSESSABLE, 0)
 
 
+def test_what_little_a_hidden_face_says_counts_little():
+    """A half hidden face measures far off; it is hers all the same before a stranger's clear face is."""
+    said = Said().like("ada", 0, face=0.0005).like("ada", 1, face=0.02)
+    (ada,) = judge([ADA], frame(figure(doubts={FACE: Reason.OCCLUDED}), figure(900)), said)
+    assert (ada.verdict, ada.figure) == (Verdict.NOT_ASSESSABLE, 0)
+
+
 def test_extras_from_behind_are_not_taken_for_somebody_who_need_not_be_there():
     """The back of a stranger's head in another's clothes isn't hers to fail."""
     seen = frame(figure(doubts=HIDDEN))

@@ -247,7 +247,7 @@ def _judge_person(subject: Subject, places: Mapping[str, int | None], table: _Ta
     verdict, reasons, instead = judged.verdict, judged.reasons, None
     face = judged.verdicts.get(Aspect.FACE)
     if face is Verdict.FAIL:
-        instead = _instead(subject, figure, places, table)
+        instead = _instead(figure, places, table)
         reasons += (Reason.SWAPPED_CHARACTERS,) if instead is not None else ()
     elif face is Verdict.PASS and _seen_twice(subject, places, table):
         reasons += (Reason.WRONG_CHARACTER_COUNT,)
@@ -362,10 +362,7 @@ def _instead(subject: Subject, figure: int, places: Mapping[str, int | None], ta
     fits = [
         (table.likeness(key, figure), key)
         for key, place in table.faces
-        if place == figure
-        and places.get(key) is None
-        and table.who(key) != table.who(subject.key)
-        and table.face(key, figure) is Verdict.PASS
+        if place == figure and places.get(key) is None and table.face(key, figure) is Verdict.PASS
     ]
     return max(fits)[1] if fits else None
 
