@@ -122,7 +122,7 @@ async def plan_enforcement(
         raise Invalid([_placed(each, place) for each in found])
     ladder = plan_ladder(
         catalogue,
-        _base(enforced, approved),
+        _base(request, enforced, approved),
         strategy=request.rungs,
         other_models=request.other_models,
         now=now,
@@ -233,7 +233,7 @@ async def _circled(session: TenantSession, enforced: Enforced) -> MediaFile | No
     )
 
 
-def _base(enforced: Enforced, approved: MediaFile | None) -> Base:
+def _base(request: EnforcementRequest, enforced: Enforced, approved: MediaFile | None) -> Base:
     return Base(
         kind=enforced.kind,
         card=enforced.card,
@@ -244,6 +244,7 @@ def _base(enforced: Enforced, approved: MediaFile | None) -> Base:
         shapes={slot: _shape(file) for slot, file in enforced.inputs.items()},
         strict=enforced.strict,
         approved=approved.id if approved else None,
+        named=request.approved_frame_media_id is not None,
         approved_shape=_shape(approved) if approved else None,
     )
 

@@ -19,13 +19,14 @@ from circletake.domain.availability import refusal
 from circletake.domain.consistency.ladders import DEFAULT_STRATEGY, Ladder, Rung, Step, Unserved, ladder
 from circletake.domain.controls import strict_violations
 from circletake.domain.kinds import InputSlot, Kind
-from circletake.domain.pictures import InputShape, ModelCard
+from circletake.domain.pictures import ControlReport, InputShape, ModelCard
 from circletake.ports import ModelCatalogue
 
 # how far a take may leave the approved picture it starts from; less where it started from one before
 STRENGTH = 0.5
 _STRENGTH_AGAIN = 0.6
 _LEAST_STRENGTH = 0.2
+_LEAST_SHOWN = 0.9
 # what the picture to be repaired looks like isn't known yet; whatever it is, it is fitted to the model
 _PLATE_TO_COME = InputShape("image/png", 1024, 1024)
 
@@ -43,6 +44,7 @@ class Base:
     shapes: Mapping[InputSlot, InputShape]
     strict: bool
     approved: UUID | None  # a picture of the character as it should be
+    named: bool  # somebody chose that picture for this
     approved_shape: InputShape | None
 
 
@@ -166,9 +168,22 @@ def _one(base: Base, step: Step, card: ModelCard) -> RungMade | str:
     if problems:
         return f"{card.name} refuses the request: {problems[0].pointer} {problems[0].code}."
     report = dialect.controls(shape, card)
-    refused = strict_violations(report) if base.strict else []
-    if refused:
-        return f"{card.name} doesn't take {refused[0].pointer} as asked, and the request is strict."
+    why = _unwanted(base, step, card, report)
+    if why:
+        return why
+    return RungMade(
+        step, card.mode, card.seed == "honoured", _changes(base, step, card, controls, inputs, report)
+    )
+
+
+def _changes(
+    base: Base,
+    step: Step,
+    card: ModelCard,
+    controls: Mapping[str, Any],
+    inputs: Mapping[InputSlot, UUID] | None,
+    report: Sequence[ControlReport],
+) -> dict[str, Any]:
     changes: dict[str, Any] = {"rung": step.rung.value}
     if step.kind is not base.kind:
         changes["kind"] = step.kind.value
@@ -180,7 +195,21 @@ def _one(base: Base, step: Step, card: ModelCard) -> RungMade | str:
         changes["controls"] = dict(controls)
     if len(changes) > 1:
         changes["controls_report"] = [asdict(line) for line in report]
-    return RungMade(step, card.mode, card.seed == "honoured", changes)
+    return changes
+
+
+def _unwanted(base: Base, step: Step, card: ModelCard, report: Sequence[ControlReport]) -> str:
+    """Return why a request that the model would take isn't what was asked for; empty when it is."""
+    if step.rung is Rung.KEYFRAME and not base.named and _cropped(base.approved_shape, report):
+        return (
+            "The approved picture isn't of the clip's format, and would be cropped: name an approved frame."
+        )
+    refused = strict_violations(report) if base.strict else []
+    return (
+        f"{card.name} doesn't take {refused[0].pointer} as asked, and the request is strict."
+        if refused
+        else ""
+    )
 
 
 def _request(
@@ -203,6 +232,16 @@ def _request(
         before = float(asked) if isinstance(asked, int | float) else STRENGTH
         controls["strength"] = max(_LEAST_STRENGTH, round(before * _STRENGTH_AGAIN, 2)) if again else STRENGTH
     return controls, {**base.inputs, slot: base.approved}, {**base.shapes, slot: base.approved_shape}
+
+
+def _cropped(shape: InputShape | None, report: Sequence[ControlReport]) -> bool:
+    """Whether a clip of the format that is sent shows less than nine tenths of the picture that opens it."""
+    sent = next((line.sent for line in report if line.control == "aspect_ratio"), None)
+    if shape is None or not shape.height or not isinstance(sent, str):
+        return False
+    wide, high = (int(each) for each in sent.split(":"))
+    difference = (shape.width / shape.height) / (wide / high)
+    return min(difference, 1 / difference) < _LEAST_SHOWN
 
 
 def _same(base: Base, rung: Rung, controls: Mapping[str, Any]) -> bool:

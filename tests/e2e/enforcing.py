@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
+import numpy as np
+
 from services.embedded.stack import Stack
 from tests.cast import WAIT, character, closer, lit, png, portrait
 from tests.gateway import Studio
@@ -27,11 +30,18 @@ class Casting:
     studio: Studio
     production: str
     character: str
+    reference: str  # a media file
     rules: list[str] = field(default_factory=list)
 
     async def generation(self, *, takes: int = 1, **more: Any) -> Any:
         """Ask for takes of the character; answers the accepted generation."""
-        body = {"production_id": self.production, "kind": "concept_art", "prompt": PROMPT, "takes": takes, **more}
+        body = {
+            "production_id": self.production,
+            "kind": "concept_art",
+            "prompt": PROMPT,
+            "takes": takes,
+            **more,
+        }
         made = await self.studio.post("/v1/generations", body)
         assert made.status == 202, made.body
         return made.json
@@ -64,9 +74,36 @@ class Casting:
                 return found.json
         raise AssertionError(f"still running: {found.json}")
 
-    async def drift(self, *, when: dict[str, Any] | None = None, model: str | None = None, **drift: float) -> None:
+    async def check(self, take_ids: list[str]) -> list[str]:
+        """Judge takes without making any; answers their verdicts."""
+        body = {
+            "production_id": self.production,
+            "subjects": [{"character_id": self.character}],
+            "material": [{"take_id": each} for each in take_ids],
+        }
+        check = await self.studio.post("/v1/consistency-checks", body, headers=WAIT)
+        while not check.json.get("finished_at"):
+            check = await self.studio.get(f"/v1/consistency-checks/{check.json['id']}", headers=WAIT)
+        page = await self.studio.get(f"/v1/consistency-checks/{check.json['id']}/results")
+        return [each["results"][0]["verdict"] for each in page.json["data"]]
+
+    async def picture(self, media_id: str) -> Any:
+        """A file's pixels."""
+        grant = await self.studio.post(f"/v1/media/{media_id}/download")
+        async with self.studio.http.get(grant.json["url"]) as answer:
+            assert answer.status == 200
+            content = await answer.read()
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+
+    async def drift(
+        self, *, when: dict[str, Any] | None = None, model: str | None = None, **drift: float
+    ) -> None:
         """Let the models draw the character wrong, in this studio's calls."""
-        rule: dict[str, Any] = {"tenant": self.studio.tenant_id, "drift": drift, "when": when or {"mode": ANY}}
+        rule: dict[str, Any] = {
+            "tenant": self.studio.tenant_id,
+            "drift": drift,
+            "when": when or {"mode": ANY},
+        }
         if model is not None:
             rule["model"] = model
         made = await self._offline("POST", "drift", rule)
@@ -92,8 +129,10 @@ async def cast_on(stack: Stack, studio: Studio) -> Casting:
     """Give a studio a production with a character known from three pictures, whom the models can draw."""
     production = await studio.production()
     own = portrait()
-    made = await character(studio, production["id"], [own, lit(own[:, ::-1], 0.85), closer(own)], name=NAME.upper())
-    casting = Casting(stack, studio, production["id"], made["character"])
+    made = await character(
+        studio, production["id"], [own, lit(own[:, ::-1], 0.85), closer(own)], name=NAME.upper()
+    )
+    casting = Casting(stack, studio, production["id"], made["character"], made["references"][0]["media_id"])
     await casting.register()
     return casting
 
