@@ -20,8 +20,18 @@ _EPILOG = f"""\
 environment:
   {KEYS_VARIABLE}         path of a JSON file, mode 0600, of the long-lived keys that may call
                                   AssumeRole here: {{"ACCESS_KEY_ID": {{"secret": "...", "name": "..."}}}}
-  {ADMIN_TOKEN_VARIABLE}  bearer token for /_offline/faults and /_offline/calls; without it
-                                  they are closed
+  {ADMIN_TOKEN_VARIABLE}  bearer token for the calls below; without it they are closed
+
+calls of the operator, from this machine (GET lists, POST adds, DELETE removes one by its id, or all):
+  /_offline/calls     every call to a model: who, which, what it would be billed
+  /_offline/faults    {{"kind": "throttle", "model": ..., "operation": ..., "count": 1}}
+  /_offline/subjects  a character for prompts that name it: {{"name": "Ada", "picture": base64 PNG,
+                      "face": {{"left": 0.3, "top": 0.1, "width": 0.2, "height": 0.25}}}} (shares of the picture)
+  /_offline/drift     how it goes wrong: {{"model": ..., "tenant": ..., "times": 2, "when": {{"mode": "text-to-image",
+                      "seed": "odd", "strength_above": 0.5}}, "drift": {{"wardrobe": 120, "hair": 90, "face": 1.0,
+                      "face_picture": base64 PNG of a face, "at": box of the face in the result}}}}
+                      modes: text-to-image image-to-image inpaint outpaint erase text-to-video keyframe
+  /_offline/models    a model brought by ARN: {{"arn": ..., "model": an id of this server}}
 """
 
 

@@ -34,6 +34,9 @@ from tests.unit.model_requests import (
 )
 from tests.unit.model_requests import shape as shape_for
 
+CORE = "stability.stable-image-core-v1:1"
+ULTRA = "stability.stable-image-ultra-v1:1"
+
 
 def png(width: int, height: int) -> bytes:
     """A grey PNG of that size, made by hand so that a large one costs nothing."""
@@ -91,6 +94,9 @@ def stability(model_id: str) -> Callable[[bytes], object]:
     [
         (SD35, Kind.CONCEPT_ART, ()),
         (SD35, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
+        (CORE, Kind.CONCEPT_ART, ()),
+        (ULTRA, Kind.CONCEPT_ART, ()),
+        (ULTRA, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
         (OUTPAINT, Kind.SET_EXTENSION, (InputSlot.PLATE,)),
         (ERASE, Kind.CLEANUP, (InputSlot.PLATE, InputSlot.MATTE)),
         (INPAINT, Kind.ELEMENT, (InputSlot.PLATE, InputSlot.MATTE)),
@@ -133,6 +139,9 @@ def test_what_is_accepted_here_is_accepted_on_the_wire(
         (SD35, Kind.CONCEPT_ART, {"seed": SEED_MAX + 1}),
         (SD35, Kind.CONCEPT_ART, {"aspect_ratio": "4:3"}),
         (SD35, Kind.CONCEPT_ART, {"style_preset": "cinematic"}),
+        (CORE, Kind.CONCEPT_ART, {"mode": "text-to-image"}),
+        (CORE, Kind.CONCEPT_ART, {"strength": 0.5}),
+        (ULTRA, Kind.CONCEPT_ART, {"output_format": "webp"}),
     ],
 )
 def test_the_wire_does_refuse_what_we_would_not_send(

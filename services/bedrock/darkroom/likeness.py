@@ -22,8 +22,13 @@ _DIRECTIONS = 8
 _WEIGHTS = (0.55, 0.25, 0.2)
 _SMALLEST = 8
 
-# rows of a crop of one person in which an aspect is mostly seen, from the top
-_BANDS = {"hair": (0.0, 0.45), "face": (0.2, 0.65), "wardrobe": (0.6, 1.0)}
+# where an aspect is mostly seen in a crop of head and shoulders: left, right, top, bottom
+_PLACES = {
+    "face": (0.33, 0.67, 0.28, 0.68),
+    "hair": (0.27, 0.76, 0.04, 0.3),
+    "wardrobe": (0.0, 1.0, 0.78, 1.0),
+}
+_ALL = (0.0, 1.0, 0.0, 1.0)
 _STEPS = (0.25, 0.45, 0.62, 0.8)  # cosines from which a rating of 1, 2, 3, 4 is given
 _SAME = 4
 _HUES = ("red", "orange", "yellow", "green", "cyan", "blue", "violet", "magenta")
@@ -78,22 +83,22 @@ def rate(aspect: str, references: Sequence[Picture], shots: Sequence[Picture]) -
     """(0-4, the difference in words) of the best matching reference; 2 when there is nothing to compare."""
     if not references or not shots:
         return 2, "nothing to compare"
-    shot = _band(shots[0], aspect)
+    shot = _place(shots[0], aspect)
     described = _described(shot)
-    bands = [_band(each, aspect) for each in references]
-    cosines = [float(described @ _described(each)) for each in bands]
+    parts = [_place(each, aspect) for each in references]
+    cosines = [float(described @ _described(each)) for each in parts]
     best = int(np.argmax(cosines))
     rating = sum(cosines[best] >= step for step in _STEPS)
     if rating == _SAME:
         return rating, "none"
-    return rating, f"{_colour(shot)} in the shot, {_colour(bands[best])} in the reference"
+    return rating, f"{_colour(shot)} in the shot, {_colour(parts[best])} in the reference"
 
 
-def _band(picture: Picture, aspect: str) -> Picture:
-    top, bottom = _BANDS.get(aspect, (0.0, 1.0))
-    height = picture.shape[0]
-    band = picture[int(top * height) : max(int(top * height) + 1, int(bottom * height))]
-    return band if min(band.shape[:2]) >= _SMALLEST else picture
+def _place(picture: Picture, aspect: str) -> Picture:
+    left, right, top, bottom = _PLACES.get(aspect, _ALL)
+    height, width = picture.shape[:2]
+    part = picture[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
+    return np.ascontiguousarray(part) if min(part.shape[:2]) >= _SMALLEST else picture
 
 
 def _colour(picture: Picture) -> str:
@@ -111,8 +116,8 @@ def _described(picture: Picture) -> Floats:
     """Palette, layout and texture, each centred and of unit length, weighted; together of unit length."""
     small = resized(picture, (_SIDE, _SIDE))
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    parts = (_palette(lab), _layout(lab), _texture(small))
-    joined = np.concatenate([weight**0.5 * _unit(part) for weight, part in zip(_WEIGHTS, parts, strict=True)])
+    told = (_palette(lab), _layout(lab), _texture(small))
+    joined = np.concatenate([weight**0.5 * _unit(each) for weight, each in zip(_WEIGHTS, told, strict=True)])
     return np.asarray(joined / max(1e-12, float(np.linalg.norm(joined))), np.float32)
 
 
