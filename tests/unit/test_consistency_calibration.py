@@ -198,6 +198,16 @@ def test_isotonic_follows_what_no_sigmoid_can():
     assert ps == sorted(ps)
 
 
+def test_isotonic_reads_ratings_with_many_ties():
+    """A judge's ratings from 0 to 4 repeat; each gets the share of the same among its pairs."""
+    dice = random.Random(7)
+    ratings = [(float(at % 5), at % 15) for at in range(5000)]
+    many = [Sample((each,), dice.random() < each / 4, f"character {group}") for each, group in ratings]
+    fitted = fit(many, RAW, method="isotonic").calibration
+    assert probability(fitted, (2.0,)) == pytest.approx(0.5, abs=0.06)
+    assert probability(fitted, (0.0,)) < 0.01 < 0.99 < probability(fitted, (4.0,))
+
+
 def test_scores_that_say_nothing_make_no_calibration():
     """Decisions that don't follow the scores, or go against them, are refused instead of fitted."""
     with pytest.raises(NothingToLearn):

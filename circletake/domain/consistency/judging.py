@@ -357,8 +357,8 @@ def decide(
     return Verdict.NOT_ASSESSABLE, unseen or (Reason.NO_DETECTION,)
 
 
-def _instead(subject: Subject, figure: int, places: Mapping[str, int | None], table: _Table) -> str | None:
-    """Return who of the cast has the face that stands in this subject's place."""
+def _instead(figure: int, places: Mapping[str, int | None], table: _Table) -> str | None:
+    """Return who of the cast, seen nowhere else, has the face that stands in a subject's place."""
     fits = [
         (table.likeness(key, figure), key)
         for key, place in table.faces
