@@ -114,7 +114,7 @@ def _scene_matches(
 
 def _two_best(each: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
     """A character may own two hair-dos, and one reference may show the other: the mean of the two most alike."""
-    best = sorted(each, key=lambda one: -one[-1])[:2]
+    best = sorted(each, key=lambda one: -one[1])[:2]
     return tuple(float(value) for value in np.mean(best, axis=0)) if best else ()
 
 

@@ -67,6 +67,16 @@ def alike(seen: Any, share: Any, reference: Any) -> Any:
     return common / np.sqrt((weight * p).sum(1) * (weight * q).sum(1))
 
 
+def shift(seen: Any, share: Any, reference: Any) -> Any:
+    """How far the mean colour, lightness aside, of a palette under k lights lies from a reference's: Lab steps (k,).
+
+    `seen`, `share`, `reference` as in `alike`. It sees a tint of the whole, which a Gaussian's width forgives.
+    """
+    ours = (to_lab(seen) * share[None, :, None]).sum(1)
+    theirs = (to_lab(reference[:, :3]) * reference[:, 3:]).sum(0)
+    return np.linalg.norm((ours - theirs)[:, 1:], axis=1)
+
+
 def _density(at: Any, centres: Any, share: Any) -> Any:
     """Gaussian mixtures (k, n, 3) with shares (n,) at points (k, m, 3): (k, m)."""
     squares = (at * at).sum(-1)[:, :, None] + (centres * centres).sum(-1)[:, None, :]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from circletake.adapters.vision.likeness.lights import lights, skin_of
-from circletake.adapters.vision.likeness.palettes import alike, palette_of, to_lab, to_linear
+from circletake.adapters.vision.likeness.palettes import alike, palette_of, shift, to_lab, to_linear
 from circletake.adapters.vision.likeness.persons import Person, cut_person, expected_places
 from circletake.domain.consistency.words import Aspect, Reason
 
@@ -71,14 +71,17 @@ def _share(mask: Any, place: Any) -> float:
 
 
 def compare_person(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[Aspect, tuple[float, ...]]:
-    """Raw values per aspect that both describe, 0-1, larger is more alike: (as they are, in the light that suits
-    best). The light is told from the skin alone, so a changed costume can't explain itself away."""
+    """Raw values per aspect that both describe, larger is more alike: how alike the palettes are as they are, and in
+    the light that suits best, 0-1; for the wardrobe also the shift of its mean colour in the light that suits best,
+    negative, in Lab steps. The light is told from the skin alone, so a changed costume can't explain itself away."""
     out: dict[Aspect, tuple[float, ...]] = {}
     for aspect, region in REGIONS.items():
         if len(reference.get(region, ())) and len(seen.get(region, ())):
-            colours = seen[region][None, :, :3]
+            colours, share = seen[region][None, :, :3], seen[region][:, 3]
             if "skin" in reference and "skin" in seen:
                 colours = lights(colours[0], seen["skin"], reference["skin"])
-            found = alike(colours, seen[region][:, 3], reference[region])
+            found = alike(colours, share, reference[region])
             out[aspect] = (float(found[0]), float(found.max()))
+            if aspect is Aspect.WARDROBE:
+                out[aspect] += (-float(shift(colours, share, reference[region]).min()),)
     return out
