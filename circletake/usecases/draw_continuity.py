@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select
 
 from circletake.domain.consistency.words import MISMATCH, Box, CharacterKind
 from circletake.domain.kinds import MediaRole, RightsBasis
+from circletake.domain.media import media_prefix
 from circletake.domain.provenance import source_type_of_composite
 from circletake.kit import clock, logs
 from circletake.kit.ids import new_id
@@ -268,7 +269,7 @@ async def _publish(
                 "sha256": one.sha256,
                 "rights_basis": RightsBasis.WORK_FOR_HIRE.value,
                 "state": "ready",
-                "object_key": f"media/{check.production_id}/checks/{media_id}/{file_name}",
+                "object_key": media_prefix(check.production_id, None, media_id) + file_name,
                 "generation_id": check.generation_id,
                 "digital_source_type": _source_type(files),
                 "manifest_urn": one.manifest_urn,

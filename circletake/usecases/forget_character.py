@@ -2,7 +2,8 @@
 
 What stays readable: ids, verdicts and scores. What goes: descriptions and names; the references; what evaluators saw
 in any file that was a reference of it or that it was judged in; the crops of its judgements and the words of a second
-opinion. The files themselves are the studio's: they can be withdrawn afterwards. An evaluator's look at a file isn't
+opinion; the continuity sheets that show it. The files that were judged are the studio's: they can be withdrawn
+afterwards. An evaluator's look at a file isn't
 kept apart by person, so it goes whole; a later check of somebody else in that file looks again.
 """
 
@@ -18,14 +19,18 @@ from circletake.records.characters import Character, Look, LookShot, Reference, 
 from circletake.records.consistency import (
     CheckMaterial,
     CheckSubject,
+    ConsistencyCheck,
     ConsistencyProfile,
     Enforcement,
     Judgement,
     Observation,
 )
+from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_characters import find_character, find_look
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.steps import add_step
 
 GONE = ""  # what a tombstone is called
 
@@ -44,6 +49,7 @@ async def delete_character(
         await refuse_enforced(session, tenant_id, [character.id])
         looks = await _looks(session, character)
         files = await _forget_seen(session, character, [look.id for look in looks], whole=True)
+        await _withdraw_sheets(session, character)
         for look in looks:
             _bury_look(look)
         character.script_name, character.description, character.external_ref = GONE, None, None
@@ -165,6 +171,30 @@ async def forget_file(session: TenantSession, tenant_id: UUID, media_id: UUID) -
         .where(Judgement.tenant_id == tenant_id, Judgement.media_id == media_id)
         .values(crop=None, opinion_text=None)
     )
+
+
+async def _withdraw_sheets(session: TenantSession, character: Character) -> None:
+    """Take back the continuity sheets that show the character: its face is cut out on them."""
+    tenant_id = character.tenant_id
+    shown = await session.execute(
+        select(ConsistencyCheck.sheet_media_id, ConsistencyCheck.sheet_pdf_media_id)
+        .join(
+            CheckSubject,
+            (CheckSubject.tenant_id == ConsistencyCheck.tenant_id)
+            & (CheckSubject.check_id == ConsistencyCheck.id),
+        )
+        .where(ConsistencyCheck.tenant_id == tenant_id, CheckSubject.character_id == character.id)
+    )
+    sheets = [each for pair in shown for each in pair if each is not None]
+    withdrawn = await session.scalars(
+        update(MediaFile)
+        .where(MediaFile.tenant_id == tenant_id, MediaFile.id.in_(sheets), MediaFile.state == "ready")
+        .values(state="withdrawn", object_key=None, etag=None, finished_at=clock.now())
+        .returning(MediaFile.id)
+    )
+    for media_id in withdrawn.all():
+        await add_step(session, tenant_id, kind="purge", lane="inspect", subject_id=media_id)
+    await wake_dispatcher(session)
 
 
 async def _looks(session: TenantSession, character: Character) -> Sequence[Look]:

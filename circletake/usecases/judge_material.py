@@ -25,6 +25,7 @@ from circletake.domain.consistency.words import Box, CharacterKind, ShotSize, Ve
 from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import CastMember, EvaluatorDown, FrameSeen, PictureRefused, StorageFault
+from circletake.records.characters import Character
 from circletake.records.consistency import (
     CheckMaterial,
     CheckResult,
@@ -40,6 +41,7 @@ from circletake.usecases.ask_models import Asked, add_embeddings, ask_judge
 from circletake.usecases.check_events import announce_check, announce_judged_take
 from circletake.usecases.enforce_consistency import attempt_judged
 from circletake.usecases.events import wake_dispatcher, wake_waiters
+from circletake.usecases.forget_character import forget_unneeded
 from circletake.usecases.observe_media import PEOPLE, SCENE, known_observations, see_file
 from circletake.usecases.plan_check import (
     CastLook,
@@ -446,6 +448,11 @@ async def _record(
         check = await _lock_check(session, work.check.id)
         await hold_fence(session, step)
         material = await session.get_one(CheckMaterial, work.material.id)
+        living = await _living(session, judged)
+        if len(living) < len({each.look.character_id for each in judged}):
+            # deleted while it was looked at: nothing of its face is kept
+            await forget_unneeded(session, step.tenant_id, [work.file.id])
+            judged = [each for each in judged if each.look.character_id in living]
         for each in judged:
             key = judgement_key(work.planned, each.position, cast=cast, rules=work.rules.digest)
             judgement_id = await _keep(session, work, each, key)
@@ -475,6 +482,17 @@ async def _record(
         await wake_waiters(session, check.id)
         await end_step(session, step)
         await wake_dispatcher(session)
+
+
+async def _living(session: TenantSession, judged: Sequence[Judged]) -> set[UUID]:
+    """The characters that weren't deleted meanwhile, held until this transaction ends."""
+    rows = await session.scalars(
+        select(Character.id)
+        .where(Character.id.in_({each.look.character_id for each in judged}), Character.deleted_at.is_(None))
+        .order_by(Character.id)
+        .with_for_update(read=True)
+    )
+    return set(rows)
 
 
 async def _all_judged(session: TenantSession, check_id: UUID) -> bool:

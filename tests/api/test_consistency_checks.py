@@ -202,3 +202,21 @@ async def test_an_embedding_model_adds_its_evidence(studio: Studio, cast: Found)
     assert EMBEDDER in judged["evaluators"]
     assert "overall" in judged["scores"]
     assert float(check["cost_usd"]) > 0
+
+
+async def test_a_deleted_character_leaves_nothing_of_its_face(studio: Studio) -> None:
+    """With the character go its references, what was cut out of the shots, and the sheets that show it; the verdicts
+    stay on record."""
+    production = (await studio.production())["id"]
+    own = portrait()
+    made = await character(studio, production, [own, lit(own, 0.85)])
+    media = await upload(studio, production, png(closer(own)))
+    check = await finished(studio, question({"production": production, **made}, [media]))
+    path = f"/v1/characters/{made['character']}"
+    etag = (await studio.get(path)).headers["ETag"]
+    gone = await studio.call("DELETE", path, headers={"If-Match": etag})
+    assert gone.status in {200, 204}, gone.body
+    for name in ("sheet_media_id", "sheet_pdf_media_id"):
+        assert (await studio.post(f"/v1/media/{check[name]}/download")).status == 409
+    [[judged]] = [each["results"] for each in await results(studio, check)]
+    assert judged["verdict"] == "pass"

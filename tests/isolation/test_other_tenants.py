@@ -15,6 +15,8 @@ import aiohttp
 import pytest
 
 from services.embedded.stack import Stack
+from tests.cast import character as known_character
+from tests.cast import portrait
 from tests.gateway import Studio
 
 # A valid body for each operation that takes one, so that it is the id that is refused.
@@ -67,6 +69,15 @@ async def theirs(studio: Studio) -> dict[str, str]:
         f"/v1/reference-sets/{references.json['id']}/references", {"media_id": take["media_id"]}
     )
     profile = await studio.post(f"{place}/consistency-profiles", {"statistic": "minimum"})
+    known = await known_character(studio, production["id"], [portrait()], name="JUNE")
+    check = await studio.post(
+        "/v1/consistency-checks",
+        {
+            "production_id": production["id"],
+            "subjects": [{"character_id": known["character"]}],
+            "material": [{"take_id": take["id"]}],
+        },
+    )
     assert all([take["media_id"], verification.json["id"], event["id"]])
     return {
         "production_id": production["id"],
@@ -78,6 +89,7 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "reference_set_id": references.json["id"],
         "reference_id": reference.json["id"],
         "profile_id": profile.json["id"],
+        "check_id": check.json["id"],
         "generation_id": made.json["id"],
         "take_id": take["id"],
         "media_id": take["media_id"],
@@ -138,7 +150,14 @@ def _without_support_id(answer: tuple[int, bytes]) -> tuple[int, Any]:
 
 async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, str]) -> None:
     """Whatever is listed or filtered for, nothing of the other studio is in it."""
-    for path in ("productions", "generations", "media", "events", "webhook-endpoints"):
+    for path in (
+        "productions",
+        "generations",
+        "media",
+        "events",
+        "webhook-endpoints",
+        "consistency-checks",
+    ):
         answer = await other_studio.get(f"/v1/{path}?limit=200")
         assert not any(identifier.encode() in answer.body for identifier in theirs.values()), path
     sha256 = hashlib.sha256(b"").hexdigest()
