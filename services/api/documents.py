@@ -72,7 +72,8 @@ def _keep_to_3_1(operation: dict[str, Any]) -> None:
 def allowed(document: dict[str, Any], path: str) -> list[str]:
     """Return the methods that a path takes, in alphabetical order; none for a path that isn't in the document."""
     found: set[str] = set()
-    for template, item in document["paths"].items():
+    exact = {path: document["paths"][path]} if path in document["paths"] else document["paths"]
+    for template, item in exact.items():
         if re.fullmatch(_PARAMETER.sub("[^/]+", re.escape(template)), path):
             found |= {method.upper() for method in item if method in _METHODS}
     return sorted(found)

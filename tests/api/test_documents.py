@@ -35,7 +35,18 @@ CHECKS = [
 ]
 A_CALL = 30.0
 NOWHERE = "http://127.0.0.1:9/hook"
-SPARED = {("endpoint_id", "DELETE"), ("media_id", "DELETE"), ("api_key_id", "DELETE")}
+SPARED = {
+    (name, "DELETE")
+    for name in (
+        "endpoint_id",
+        "media_id",
+        "api_key_id",
+        "character_id",
+        "look_id",
+        "reference_id",
+        "profile_id",
+    )
+}
 OPEN = {"/healthz", "/readyz"}
 
 
@@ -117,7 +128,18 @@ async def studio_guide(guest: Studio) -> Guide:
     verified = await guest.post("/v1/verify", {"take_id": take["id"]})
     endpoint = await guest.post("/v1/webhook-endpoints", {"url": NOWHERE})
     events = await guest.get("/v1/events")
+    character = await guest.post(f"{place}/characters", {"kind": "human", "script_name": "MARA"})
+    look = await guest.post(f"/v1/characters/{character.json['id']}/looks", {"name": "storm"})
+    references = await guest.post(f"/v1/looks/{look.json['id']}/reference-sets")
+    set_place = f"/v1/reference-sets/{references.json['id']}/references"
+    reference = await guest.post(set_place, {"media_id": take["media_id"]})
+    profile = await guest.post(f"{place}/consistency-profiles", {"statistic": "minimum"})
     known = {
+        "character_id": character.json["id"],
+        "look_id": look.json["id"],
+        "reference_set_id": references.json["id"],
+        "reference_id": reference.json["id"],
+        "profile_id": profile.json["id"],
         "production_id": production["id"],
         "shot_id": (await guest.shot(production["id"]))["id"],
         "episode_id": episode.json["id"],

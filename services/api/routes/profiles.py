@@ -84,7 +84,8 @@ async def get_default(who: Reader, desk: Desk) -> DefaultProfileReply:  # noqa: 
     return DefaultProfileReply.of_rules(desk.rules)
 
 
-@router.get("/consistency-profiles/{profile_id}")
+# an id is told from `default` by its form, so that either path takes its own methods only
+@router.get("/consistency-profiles/{profile_id:uuid}")
 async def get(profile_id: UUID, who: Reader, desk: Desk) -> ProfileReply:
     """Read one version of a profile, with every value in force."""
     return ProfileReply.of(
@@ -92,7 +93,7 @@ async def get(profile_id: UUID, who: Reader, desk: Desk) -> ProfileReply:
     )
 
 
-@router.delete("/consistency-profiles/{profile_id}")
+@router.delete("/consistency-profiles/{profile_id:uuid}")
 async def retire(profile_id: UUID, who: Writer, desk: Desk) -> ProfileReply:
     """Retire a profile: the wider one holds again. Checks that judged by it still show it."""
     row = await keep_profiles.retire_profile(desk.database, tenant_id=who.tenant_id, profile_id=profile_id)
