@@ -56,9 +56,15 @@ def find_faces(detector: Any, rgb: Any, expected: int) -> list[FaceBox]:
 def _sweep(detector: Any, rgb: Any, scale: float, end: float, threshold: float) -> list[FaceBox]:
     """All levels from `scale` down to `end`, with faces seen twice taken once."""
     candidates = []
+    level, at = rgb, 1.0
     while min(rgb.shape[:2]) * scale >= _SMALLEST_LEVEL and scale > end:
-        candidates += _level(detector, rgb, scale, threshold)
-        scale *= _STEP
+        height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+        # each level from the one before: from the frame, the many small ones would cost as much as the network
+        level = cv2.resize(
+            level, (width, height), interpolation=cv2.INTER_AREA if scale < at else cv2.INTER_LINEAR
+        )
+        candidates += _level(detector, level, scale, threshold)
+        at, scale = scale, scale * _STEP
     candidates.sort(key=lambda face: -face.score)
     kept: list[FaceBox] = []
     for face in candidates:
@@ -67,9 +73,8 @@ def _sweep(detector: Any, rgb: Any, scale: float, end: float, threshold: float) 
     return kept
 
 
-def _level(detector: Any, rgb: Any, scale: float, threshold: float) -> list[FaceBox]:
-    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
-    level = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+def _level(detector: Any, level: Any, scale: float, threshold: float) -> list[FaceBox]:
+    """Faces in one pyramid level, in pixels of the frame, of which it is `scale` times the size."""
     level = cv2.copyMakeBorder(
         level, _PADDING, _PADDING, _PADDING, _PADDING, cv2.BORDER_CONSTANT, value=_MEAN
     )

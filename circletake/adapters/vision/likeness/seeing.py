@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import onnxruntime
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.encoding import encode_jpeg
 from circletake.adapters.vision.likeness.detection import FaceBox, find_faces
-from circletake.adapters.vision.likeness.faces import describe_face
+from circletake.adapters.vision.likeness.faces import describe_face, eye_distance
 from circletake.adapters.vision.likeness.frames import Frame, read_frames
-from circletake.adapters.vision.likeness.landmarks import LandmarkTrees, find_landmarks, load_trees
+from circletake.adapters.vision.likeness.landmarks import LandmarkTrees, Points, find_landmarks, load_trees
 from circletake.adapters.vision.likeness.look import describe_scene
 from circletake.adapters.vision.likeness.packing import pack
 from circletake.adapters.vision.likeness.regions import describe_person
@@ -73,12 +74,7 @@ def see(folder: Path, path: Path, wish: Wish, bounds: Bounds) -> list[FrameSeen]
 
 
 def _seen(loaded: Networks, frame: Frame, wish: Wish) -> FrameSeen:
-    figures = []
-    if wish.people:
-        for face in find_faces(loaded.detector, frame.rgb, max(1, wish.expected)):
-            figure = _figure(loaded, frame, face)
-            if figure is not None:
-                figures.append(figure)
+    figures = _figures(loaded, frame, max(1, wish.expected)) if wish.people else []
     return FrameSeen(
         frame=frame.index,
         width=frame.width,
@@ -88,11 +84,25 @@ def _seen(loaded: Networks, frame: Frame, wish: Wish) -> FrameSeen:
     )
 
 
-def _figure(loaded: Networks, frame: Frame, face: FaceBox) -> Figure | None:
-    points = find_landmarks(loaded.trees, frame.rgb, face.edges)
+def _figures(loaded: Networks, frame: Frame, expected: int) -> list[Figure]:
+    figures: list[Figure] = []
+    known: list[Points] = []
+    for face in find_faces(loaded.detector, frame.rgb, expected):
+        points = find_landmarks(loaded.trees, frame.rgb, face.edges)
+        # two boxes of unequal size may still be one face
+        if eye_distance(points) >= _LEAST_EYES and not any(_same_face(points, other) for other in known):
+            known.append(points)
+            figures.append(_figure(loaded, frame, face, points))
+    return figures
+
+
+def _same_face(points: Points, other: Points) -> bool:
+    apart = float(np.linalg.norm(points.mean(0) - other.mean(0)))
+    return apart < 0.6 * max(eye_distance(points), eye_distance(other))
+
+
+def _figure(loaded: Networks, frame: Frame, face: FaceBox, points: Points) -> Figure:
     described = describe_face(loaded.resnet, frame.rgb, points)
-    if described.eyes < _LEAST_EYES:
-        return None
     looks, doubts = describe_person(frame.rgb, points)
     side = round(face.side / frame.scale)
     return Figure(
@@ -113,7 +123,11 @@ def crops(path: Path, boxes: Sequence[tuple[int, Box]], side: int, bounds: Bound
         for place, (index, box) in enumerate(boxes):
             if index == frame.index:
                 cut[place] = _crop(frame, box, side)
-    return [cut.get(place, b"") for place in range(len(boxes))]
+    missing = [place for place in range(len(boxes)) if place not in cut]
+    if missing:
+        grey = encode_jpeg(np.full((side, side, 3), 128, np.uint8), _CROP_QUALITY)
+        cut |= dict.fromkeys(missing, grey)
+    return [cut[place] for place in range(len(boxes))]
 
 
 def _crop(frame: Frame, box: Box, side: int) -> bytes:
