@@ -11,13 +11,14 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.bedrock.pictures import UnreadablePicture, read_header
+from services.bedrock.pictures import UnreadablePicture, decode_image, read_header
 
 Box = tuple[float, float, float, float]
 
 MAX_SUBJECTS = 50
 _MAX_SIDE = 4_096
 _MIN_SIDE = 64
+_LEAST_FACE = 24
 _NAME = re.compile(r"\w[\w \-']{0,63}")
 _EDGES = 4
 
@@ -56,6 +57,9 @@ class SubjectBook:
             raise BadSubject(f"at most {MAX_SUBJECTS} subjects are kept: delete one")
         picture = read_picture(given.get("picture"), "picture")
         face = read_box(given.get("face"), "face")
+        header = read_header(picture)
+        if min(face[2] * header.width, face[3] * header.height) < _LEAST_FACE:
+            raise BadSubject(f"face must be at least {_LEAST_FACE} pixels wide and high")
         subject = Subject(secrets.token_hex(6), name, picture, face)
         self._subjects[name.casefold()] = subject
         return _shown(subject)
@@ -89,6 +93,8 @@ def read_picture(value: object, member: str) -> bytes:
     try:
         data = base64.b64decode(value if isinstance(value, str) else "", validate=True)
         header = read_header(data)
+        if max(header.width, header.height) <= _MAX_SIDE:
+            decode_image(data)  # a file that breaks off is refused now, not at the first take
     except (binascii.Error, ValueError, UnreadablePicture):
         raise BadSubject(f"{member} must be a PNG or JPEG picture as base64") from None
     if not _MIN_SIDE <= min(header.width, header.height) <= max(header.width, header.height) <= _MAX_SIDE:

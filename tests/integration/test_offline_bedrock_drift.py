@@ -84,6 +84,24 @@ def test_a_named_subject_is_in_every_take_of_it(place: Place) -> None:
     assert orange(place.take(1, prompt="MS EXT an Adaptation in a forest")) < 0.01
 
 
+@pytest.mark.parametrize("flag", ["grey", "deep", "cut out"])
+def test_a_subject_may_come_in_any_kind_of_picture(place: Place, flag: str) -> None:
+    """Grey, 16 bit, or cut out already."""
+    pixels = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
+    alpha = np.zeros((512, 512), np.uint8)
+    alpha[:, :400] = 255
+    ways = {
+        "grey": pixels[..., 1],
+        "deep": pixels.astype(np.uint16) * 257,
+        "cut out": np.dstack([pixels, alpha]),
+    }
+    done, data = cv2.imencode(".png", np.ascontiguousarray(ways[flag]))
+    assert done
+    subject = {"name": "Bo", "picture": base64.b64encode(data.tobytes()).decode(), "face": FACE}
+    with place.server.control("subjects", subject):
+        assert place.take(3, prompt="MS EXT Bo in a forest").shape == (1024, 1024, 3)
+
+
 def test_without_rules_nothing_drifts(place: Place) -> None:
     """The same request is the same picture."""
     assert np.array_equal(place.take(4), place.take(4))
@@ -215,6 +233,11 @@ def _middle_frame(place: Place, name: str, native: dict[str, Any]) -> Any:
         ("subjects", {"name": "", "picture": "x", "face": FACE}),
         ("subjects", {"name": "Bo", "picture": "x", "face": FACE}),
         ("subjects", {"name": "Bo", "picture": png(np.zeros((64, 64, 3), np.uint8)), "face": {"left": 1}}),
+        ("subjects", {"name": "Bo", "picture": png(skimage.data.astronaut())[:4000], "face": FACE}),
+        (
+            "subjects",
+            {"name": "Bo", "picture": png(skimage.data.astronaut()), "face": {**FACE, "width": 0.01}},
+        ),
         ("models", {"arn": "stability.mine", "model": CORE}),
         ("models", {"arn": "arn:aws:bedrock:us-west-2:111111111111:provisioned-model/x", "model": CORE}),
         ("models", {"arn": f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:provisioned-model/x", "model": "nobody"}),

@@ -52,8 +52,14 @@ def figure_of(data: bytes, face: Box) -> Figure:
     Raises ValueError when it can't be decoded.
     """
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3:  # noqa: PLR2004
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise ValueError("the picture of the subject can't be read")
+    if pixels.dtype == np.uint16:
+        pixels = (pixels // 256).astype(np.uint8)
+    if pixels.ndim == 2 or pixels.shape[2] < 3:  # noqa: PLR2004 - grey
+        pixels = cv2.cvtColor(
+            np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1)[..., 0]), cv2.COLOR_GRAY2BGR
+        )
     picture: Picture = np.ascontiguousarray(pixels[..., 2::-1], dtype=np.uint8)
     height, width = picture.shape[:2]
     box = (face[0] * width, face[1] * height, face[2] * width, face[3] * height)
