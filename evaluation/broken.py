@@ -116,6 +116,7 @@ def _rows(found: Judged) -> list[Row]:
                 score=own.probability,
                 values=own.values,
                 verdict=found.answer.verdict.value,
+                aspect_verdict=own.verdict.value,
                 grade=found.shot.change,
                 reasons=[reason.value for reason in found.answer.reasons],
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from circletake.domain.consistency.calibration import Calibrations, probability
 from circletake.domain.consistency.judging import judge_frame
+from circletake.domain.consistency.materials import MaterialJudgement, judge_material
 from circletake.domain.consistency.profiles import Profile
 from circletake.domain.consistency.subjects import WHOLE_FRAME, FrameJudgement, Subject
 from circletake.domain.consistency.words import Aspect, CharacterKind, Verdict
@@ -123,20 +124,27 @@ class Judge:
         subjects = [Subject(key, kinds[key].kind, identity=kinds[key].identity) for key in keys]
         judged = judge_frame(subjects, frame, {self.evaluator.id: matches}, self.calibrations, self.profile)
         own = next(each for each in judged if each.key == question.asked)
-        return self._read(question, own, matches)
+        told = judge_material([own], self.profile, kinds[question.asked].kind, margins=self._margins())
+        return self._read(question, own, told, matches)
 
-    def _read(self, question: Question, judged: FrameJudgement, matches: Sequence[Match]) -> Answer:
+    def _margins(self) -> dict[Aspect, float]:
+        own = {aspect: self.calibrations.get(self.evaluator.id, aspect) for aspect in Aspect}
+        return {aspect: each.margin for aspect, each in own.items() if each is not None}
+
+    def _read(
+        self, question: Question, judged: FrameJudgement, told: MaterialJudgement, matches: Sequence[Match]
+    ) -> Answer:
         figure = WHOLE_FRAME if judged.figure is None else judged.figure
         values = _values(matches, question.asked, figure)
         aspects: dict[Aspect, AspectAnswer] = {}
-        for aspect in {**judged.verdicts, **values}:
+        for aspect in {**told.verdicts, **values}:
             raw = tuple(values.get(aspect, ()))
             p = judged.scores.get(aspect)
             if p is None and raw:
                 calibration = self.calibrations.get(self.evaluator.id, aspect)
                 p = probability(calibration, raw, prior=self.profile.prior) if calibration else None
             doubt = judged.doubts.get(aspect)
-            verdict = judged.verdicts.get(aspect, Verdict.NOT_ASSESSABLE)
+            verdict = told.verdicts.get(aspect, Verdict.NOT_ASSESSABLE)
             aspects[aspect] = AspectAnswer(p, raw, verdict, (doubt,) if doubt else ())
         counted = [
             judged.scores[aspect]
@@ -144,12 +152,12 @@ class Judge:
             if aspect in judged.scores
         ]
         return Answer(
-            judged.verdict,
+            told.verdict,
             min(counted, default=None),
             aspects,
-            judged.reasons,
+            told.reasons,
             judged.face_px or 0.0,
-            judged,
+            told,
         )
 
 

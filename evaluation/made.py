@@ -91,6 +91,7 @@ def rows(part: str, found: Sequence[Judged]) -> list[Row]:
                     score=own.probability,
                     values=own.values,
                     verdict=each.answer.verdict.value,
+                    aspect_verdict=own.verdict.value,
                     grade=each.made.grade,
                     reasons=[reason.value for reason in each.answer.reasons],
                 )

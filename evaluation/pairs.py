@@ -58,6 +58,7 @@ def rows(part: str, aspect: Aspect, outcomes: Sequence[Outcome]) -> list[Row]:
                 score=found.probability if found else None,
                 values=found.values if found else (),
                 verdict=each.answer.verdict.value,
+                aspect_verdict=found.verdict.value if found else "",
                 reasons=[reason.value for reason in each.answer.reasons],
             )
         )
@@ -119,7 +120,7 @@ async def faces(folder: Folder, who: Who, judge: Judge) -> tuple[dict[str, Any] 
     """People: pairs from one reference, sets of three, and characters of one cast from two."""
     one = await answered(judge, _face_pairs(folder, who))
     three = await answered(judge, _threes(who))
-    two = await answered(judge, _in_cast(who.humans, 2, CharacterKind.HUMAN, _ROUNDS))
+    two = await answered(judge, _in_cast(who.humans, 2, who.kinds))
     found = {
         "from_one": summary(Aspect.FACE, one, 1),
         "from_three": summary(Aspect.FACE, three, 3),
@@ -193,31 +194,22 @@ def _one(cast: Cast, name: str, references: Sequence[Picture], query: Picture) -
 
 
 def _in_cast(
-    people: Mapping[str, Sequence[Picture]],
-    count: int,
-    kind: CharacterKind,
-    rounds: int,
-    kinds: Mapping[str, CharacterKind] | None = None,
+    people: Mapping[str, Sequence[Picture]], count: int, kinds: Mapping[str, CharacterKind]
 ) -> list[Asked]:
-    """Every picture against every member of the cast; a picture is never a reference where it is the question."""
+    """Every picture that is nobody's reference against every member of the cast; other references each round."""
     enough = {name: pictures for name, pictures in people.items() if len(pictures) > count}
     asked = []
     for group in _groups(enough):
-        for turn in range(rounds):
-            for query in [picture for pictures in group.values() for picture in pictures]:
-                references = {name: rest(pictures, query, count, turn) for name, pictures in group.items()}
-                cast = tuple(
-                    Member(name, (kinds or {}).get(name, kind), tuple(each.path for each in chosen))
-                    for name, chosen in references.items()
-                )
-                asked += [_one(cast, name, references[name], query) for name in group]
-    return _once(asked)
-
-
-def _once(asked: Sequence[Asked]) -> list[Asked]:
-    """Turning the order of few pictures gives the same references again."""
-    seen = {(each.subject, frozenset(each.references), each.query): each for each in asked}
-    return list(seen.values())
+        for turn in range(_ROUNDS):
+            references = {name: rest(pictures, None, count, turn) for name, pictures in group.items()}
+            cast = tuple(
+                Member(name, kinds[name], tuple(each.path for each in chosen))
+                for name, chosen in references.items()
+            )
+            used = {each.name for chosen in references.values() for each in chosen}
+            queries = [each for pictures in group.values() for each in pictures if each.name not in used]
+            asked += [_one(cast, name, references[name], query) for query in queries for name in group]
+    return asked
 
 
 def _groups(people: Mapping[str, Sequence[Picture]]) -> list[dict[str, Sequence[Picture]]]:
@@ -252,7 +244,7 @@ async def looks(folder: Folder, who: Who, judge: Judge) -> tuple[dict[str, Any] 
     found: dict[str, Any] = {"from_one": summary(Aspect.OVERALL, one, 1)}
     written = rows("look_one", Aspect.OVERALL, one)
     for name, count in (("from_two", 2), ("from_three", 3)):
-        outcomes = await answered(judge, _in_cast(everybody, count, CharacterKind.CREATURE, _ROUNDS, kinds))
+        outcomes = await answered(judge, _in_cast(everybody, count, kinds))
         found[name] = summary(Aspect.OVERALL, outcomes, count)
         written += rows(name.replace("from", "look"), Aspect.OVERALL, outcomes)
         inside = found[name]
@@ -273,36 +265,18 @@ async def looks(folder: Folder, who: Who, judge: Judge) -> tuple[dict[str, Any] 
 def _look_pairs(
     folder: Folder, everybody: Mapping[str, Sequence[Picture]], kinds: Mapping[str, CharacterKind]
 ) -> list[Asked]:
-    """The listed pairs, each in its cast: the others stand by with one reference that is not asked about."""
+    """The listed pairs, each for itself: no cast says how much likeness means in it."""
     pairs = folder.look_pairs
     if pairs is None:
-        names = [
-            [picture for pictures in group.values() for picture in pictures] for group in _groups(everybody)
-        ]
         pairs = [
             Pair(a.name, b.name, a.subject == b.subject, a.source)
-            for group in names
-            for a, b in itertools.combinations(group, 2)
+            for group in _groups(everybody)
+            for a, b in itertools.combinations([each for own in group.values() for each in own], 2)
         ]
-    casts = {source: sorted({folder.pictures[p.a].subject for p in pairs if p.source == source}
-             | {folder.pictures[p.b].subject for p in pairs if p.source == source})
-             for source in {pair.source for pair in pairs}}  # fmt: skip
     asked = []
     for pair in pairs:
         a, b = folder.pictures[pair.a], folder.pictures[pair.b]
-        by_side = [name for name in casts[pair.source] if name != a.subject and name in everybody][:_CAST]
-        # everybody's first picture, or everybody's second one, so that few different casts are needed
-        first = any(everybody[name][0].name == b.name for name in by_side)
-        cast = (
-            Member(a.subject, kinds[a.subject], (a.path,)),
-            *(
-                Member(
-                    name, kinds[name], (everybody[name][1 if first and len(everybody[name]) > 1 else 0].path,)
-                )
-                for name in by_side
-                if not (len(everybody[name]) == 1 and everybody[name][0].name == b.name)
-            ),
-        )
+        cast = (Member(a.subject, kinds.get(a.subject, CharacterKind.CREATURE), (a.path,)),)
         asked.append(
             Asked(
                 Question(b.path, cast, a.subject),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from circletake.domain.consistency.subjects import FrameJudgement
+from circletake.domain.consistency.materials import MaterialJudgement
 from circletake.domain.consistency.words import Aspect, CharacterKind, Reason, Verdict
 
 
@@ -52,7 +52,7 @@ class Answer:
     aspects: Mapping[Aspect, AspectAnswer] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
     face_px: float = 0.0
-    judgement: FrameJudgement | None = (
+    judgement: MaterialJudgement | None = (
         None  # None: the picture could not be read, or there were no references
     )
 
@@ -67,7 +67,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of `eval-scores.csv`."""
+    """One line of `eval-scores.csv`. `verdict` is the shot's, `aspect_verdict` this aspect's alone."""
 
     part: str
     group: str
@@ -79,5 +79,6 @@ class Row:
     score: float | None
     values: Sequence[float] = ()
     verdict: str = ""
+    aspect_verdict: str = ""
     grade: str = ""
     reasons: Sequence[str] = ()

@@ -9,7 +9,7 @@ from typing import Any
 from evaluation.questions import Row
 
 COLUMNS = (
-    "part", "group", "aspect", "subject", "references", "query", "same", "score", "values", "verdict", "grade",
+    "part", "group", "aspect", "subject", "references", "query", "same", "score", "values", "verdict", "aspect_verdict", "grade",
     "reasons",
 )  # fmt: skip
 
@@ -34,6 +34,7 @@ def write_scores(path: Path, rows: Iterable[Row]) -> None:
                     "" if row.score is None else repr(row.score),
                     "|".join(f"{value:.6g}" for value in row.values),
                     row.verdict,
+                    row.aspect_verdict,
                     row.grade,
                     "|".join(row.reasons),
                 ]

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from circletake.domain.consistency.materials import judge_material
 from circletake.domain.consistency.sequences import SequenceJudgement, SequenceShot, judge_sequence
-from circletake.domain.consistency.words import CharacterKind, Verdict
+from circletake.domain.consistency.words import Verdict
 from evaluation.folder import Truth
 from evaluation.judge import Judge
 from evaluation.making import Maker
@@ -74,7 +73,7 @@ async def _one(judge: Judge, plan: Plan, shots: Sequence[PlannedShot]) -> Outcom
         key = next(shot.subjects[name] for shot in shots if name in shot.subjects)
         line = [
             SequenceShot(
-                str(at), _material(judge, answered.get(name), kinds[key]), shot.subjects.get(name, "")
+                str(at), answered[name].judgement if name in answered else None, shot.subjects.get(name, "")
             )
             for at, (shot, answered) in enumerate(zip(shots, by_shot, strict=True))
         ]
@@ -91,12 +90,6 @@ async def _one(judge: Judge, plan: Plan, shots: Sequence[PlannedShot]) -> Outcom
         ],
         judgements,
     )
-
-
-def _material(judge: Judge, answer: Answer | None, kind: CharacterKind) -> Any:
-    if answer is None or answer.judgement is None:
-        return None
-    return judge_material([answer.judgement], judge.profile, kind)
 
 
 def _worst(answers: dict[str, Answer]) -> Verdict:
