@@ -20,6 +20,7 @@ _MARGIN = 0.25
 _SMALL = 19  # an eighth of a chip's side
 _TURNED = 0.34  # of the eye distance: about 40 degrees
 _UNLIKE_ITS_MIRROR = 0.36  # a profile; faces from the front stay below 0.33
+_ONE_SIDED = 0.55  # a profile still shows something in both halves of its chip
 _LEAST_DETAIL = 0.04
 # How far an embedding moves at least when the eyes, the mouth, the left, the right are hidden. Lowest of 150 clean
 # photographs: 0.31 0.24 0.27 0.27, of drawn faces 0.26 0.21 0.22 0.23; most behind masks or hands: 0.15, 0.14.
@@ -211,6 +212,8 @@ def _doubt(eyes: float, fine: float, points: Points, seen: Any, hidden: Any) -> 
         return Reason.FACE_TOO_SMALL
     if (hidden < _HIDDEN).any():
         return Reason.OCCLUDED
-    if abs(yaw(points)) > _TURNED or np.linalg.norm(seen[0] - seen[1:].mean(0)) > _UNLIKE_ITS_MIRROR:
-        return Reason.TURNED_AWAY
+    unlike_its_mirror = np.linalg.norm(seen[0] - seen[1:].mean(0)) > _UNLIKE_ITS_MIRROR
+    if unlike_its_mirror or abs(yaw(points)) > _TURNED:
+        one_sided = min(hidden[2:]) < _ONE_SIDED * max(hidden[2:])
+        return Reason.OCCLUDED if one_sided else Reason.TURNED_AWAY
     return Reason.BLURRED if fine < _LEAST_DETAIL else None
