@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from circletake.adapters.vision.likeness.copies import copy_score
 from circletake.adapters.vision.likeness.look import (
     CastStatistics,
     cast_statistics,
@@ -22,6 +23,9 @@ _STRANGERS = 0.62
 # Same people's faces in good pictures are about this far apart, different people's 0.75.
 _SAME = 0.37
 _NOISE_COUNTED = 0.6  # of what small size and blur add to a distance, as the rest they add to strangers' too
+
+# Pasted pixels have nearly the reference's own face, and nearly its own patches (in deviations of the cast).
+_COPIES_BELOW, _COPIES_FROM = 0.5, 1.0
 
 Features = Mapping[str, Any]
 
@@ -79,7 +83,12 @@ def _matches(
                     near[row] - distance,
                     min([_STRANGERS, *rivals]) - distance,
                 )
-            matches.append(Match(member.key, column, values))
+            # only what looks like the same person can be a picture of it that was pasted
+            near_enough = distance is not None and distance < _COPIES_BELOW
+            copy = (
+                max((copy_score(each, figure) for each in member.known), default=0.0) if near_enough else 0.0
+            )
+            matches.append(Match(member.key, column, values, copy=copy))
     return matches + _scene_matches(members, scene, frame, statistics)
 
 
@@ -103,12 +112,14 @@ def _scene_matches(
     found = compare_scenes(known, [member.identity for member in others], scene, statistics)
     scale = frame.width / max(1, int(scene["size"][0]))
     matches = []
-    for member, each in zip(others, found, strict=True):
+    for member, references, each in zip(others, known, found, strict=True):
         if each is not None:
             edges = (each.box.left, each.box.top, each.box.width, each.box.height)
-            matches.append(
-                Match(member.key, -1, each.values, box=Box(*(round(value * scale) for value in edges)))
-            )
+            copy = 0.0
+            if each.values[Aspect.OVERALL][0] > _COPIES_FROM:
+                copy = max(copy_score(reference, scene) for reference in references)
+            box = Box(*(round(value * scale) for value in edges))
+            matches.append(Match(member.key, -1, each.values, copy=copy, box=box))
     return matches
 
 

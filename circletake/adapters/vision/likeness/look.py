@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from circletake.adapters.vision.likeness.copies import scene_print
 from circletake.adapters.vision.likeness.palettes import alike, palette_of
 from circletake.adapters.vision.likeness.subjects import find_subject
 from circletake.domain.consistency.words import Aspect, Box
@@ -47,7 +48,7 @@ def describe_scene(network: Any, rgb: Any) -> dict[str, Any]:
     """The patches of an RGB uint8 frame. `network` is the onnxruntime session of look.onnx.
 
     Arrays: patches (n, 88) int8, subject (rows, columns) uint8 whose n cells are 1 on the subject, palette (m, 4) of
-    the subject, size (2,) width and height of `rgb`.
+    the subject, layout (the frame for `copies`), size (2,) width and height of `rgb`.
     """
     height, width = rgb.shape[:2]
     picture = cv2.resize(rgb, (PICTURE, PICTURE), interpolation=cv2.INTER_AREA)
@@ -68,6 +69,7 @@ def describe_scene(network: Any, rgb: Any) -> dict[str, Any]:
         "patches": np.round(patches * _SCALE).astype(np.int8),
         "subject": subject.astype(np.uint8),
         "palette": palette_of(pixels, 24),
+        "layout": scene_print(rgb),
         "size": np.array([width, height], np.int32),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from circletake.adapters.vision.likeness.copies import face_print
 from circletake.adapters.vision.likeness.lights import lights, skin_of
 from circletake.adapters.vision.likeness.palettes import alike, palette_of, shift, to_lab, to_linear
 from circletake.adapters.vision.likeness.persons import Person, cut_person, expected_places
@@ -27,7 +28,7 @@ def describe_person(rgb: Any, landmarks: Any) -> tuple[dict[str, Any], dict[Aspe
     """Palettes of a person's regions in an RGB uint8 frame, and why a region has none.
 
     `landmarks` (5, 2) in pixels of `rgb`, two per eye, then the nose's. Arrays: skin (5, 3), hair, sides (hair below
-    a hat), torso, whole (n, 4). A region that can't be judged is missing and in the doubts; it never reads as a
+    a hat), torso, whole (n, 4), print (the face for `copies`). A region that can't be judged is missing and in the doubts; it never reads as a
     difference.
     """
     person = cut_person(rgb, landmarks)
@@ -35,7 +36,7 @@ def describe_person(rgb: Any, landmarks: Any) -> tuple[dict[str, Any], dict[Aspe
         return {}, dict.fromkeys(REGIONS, Reason.FACE_TOO_SMALL)
     doubts = _doubts(person)
     linear = to_linear(person.rgb)
-    out: dict[str, Any] = {}
+    out: dict[str, Any] = {"print": face_print(rgb, landmarks)}
     if person.skin.any():
         out["skin"] = skin_of(linear[person.skin])
     if Aspect.HAIR not in doubts:
