@@ -270,7 +270,7 @@ async def _compared(tools: Tools, subject: _Subject, seen: FrameSeen) -> list[Fi
     ]
     (matches,) = await tools.evaluator.compare(cast, [seen])
     found = _duplicate(matches, subject, tools.rules.default_profile.copy_ceiling)
-    return found or _mismatch(matches, subject, tools.rules, tools.evaluator.id)
+    return found + _mismatch(matches, subject, tools.rules, tools.evaluator.id)
 
 
 def _duplicate(matches: Sequence[Match], subject: _Subject, ceiling: float) -> list[Finding]:

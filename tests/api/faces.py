@@ -67,3 +67,10 @@ def jpeg(picture: Image.Image, quality: int = 85) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
+
+
+def recoloured() -> Image.Image:
+    """The same face over clothes of another colour."""
+    turned = np.asarray(portrait())[:, :, [2, 1, 0]].copy()
+    turned[:190] = np.asarray(portrait())[:190]
+    return Image.fromarray(turned)

@@ -158,8 +158,23 @@ async def test_another_view_of_the_same_person_is_welcome(studio, production):
     assert (found["state"], found["findings"]) == ("ready", [])
 
 
+async def test_a_picture_that_does_not_match_the_others_is_told(studio, production):
+    """In which aspect: the same face over other clothes, or quite another thing."""
+    to = await draft(studio, production)
+    await added(studio, production, to, faces.portrait())
+    found = await added(studio, production, to, faces.recoloured())
+    assert found["state"] == "ready"
+    (said,) = [each for each in found["findings"] if each["code"] == "does_not_match"]
+    assert (said["aspects"], said["blocking"]) == (["wardrobe"], False)
+    creature = await draft(studio, production, kind="creature")
+    await added(studio, production, creature, faces.cat())
+    other = await added(studio, production, creature, faces.faceless())
+    assert codes(other) == ["does_not_match"]
+    assert other["findings"][0]["aspects"] == ["overall"]
+
+
 async def test_a_character_without_a_face_needs_none(studio, production):
-    """A creature is known by the whole of it; a picture of something else doesn't match."""
+    """A creature is known by the whole of it."""
     to = await draft(studio, production, kind="creature")
     found = await added(studio, production, to, faces.cat())
     assert (found["state"], found["figure"], found["findings"]) == ("ready", None, [])
