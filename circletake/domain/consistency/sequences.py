@@ -296,7 +296,11 @@ def _outliers(
             if (aspect, look) in slow:
                 base = trend([float(at) for at, _ in line], rest)
                 rest = [z - base.at(at) for at, z in line]
+            # leaving one out moves the median to its neighbour at most, so most shots are clear without looking
+            highest = sorted(rest)[len(rest) // 2 + 1]
             for place, (at, _) in enumerate(line):
+                if rest[place] - highest > OUTLIER_Z * _LEAST_SPREAD:
+                    continue
                 others = rest[:place] + rest[place + 1 :]
                 z = robust_z(rest[place], others, least_spread=_LEAST_SPREAD)
                 if z <= OUTLIER_Z:
