@@ -25,7 +25,7 @@ _SURE = 0.3
 _OVERLAP = 0.4
 _CONTAINED = 0.8
 _STRIP_PIXELS = 1_500_000
-_REACH = 128  # pixels of a level that one score depends on, to either side, rounded up to the stride
+_REACH = 112  # pixels of a level that one score depends on, to either side (80 before, 109 behind)
 
 
 @dataclass(frozen=True, slots=True)
