@@ -6,7 +6,7 @@ import pytest
 
 from services.embedded.stack import Stack
 from tests.cast import WAIT, backdrop, closer, png, portrait, upload
-from tests.e2e.enforcing import CORE, SD35, ULTRA, Casting, cast_on, drifting, rungs, verdicts
+from tests.enforcing import CORE, SD35, ULTRA, Casting, cast_on, drifting, rungs, verdicts
 from tests.gateway import onboard
 
 pytestmark = pytest.mark.timeout(240)

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -217,9 +218,10 @@ class Rig:
         return "\n".join(str(dict(row)) for row in [*steps, *beats, *busy])
 
     async def quiet(self, seconds: float = 30) -> None:
-        """Wait until nothing is queued, under way or leased."""
+        """Wait until nothing is queued, under way or leased; an upload's leavings go a quarter of an hour later."""
         await self.until(
-            "select not exists (select 1 from steps where tenant_id = $1 and state not in ('done', 'dead'))"
+            "select not exists (select 1 from steps where tenant_id = $1 and state not in ('done', 'dead')"
+            " and not (kind = 'purge' and run_at > now() + interval '1 minute'))"
             " and not exists (select 1 from step_leases where tenant_id = $1)",
             uuid.UUID(self.studio.tenant_id),
             seconds=seconds,
@@ -250,6 +252,7 @@ class Rig:
         await self._check_ends()
         await self._check_calls()
         await self._check_files()
+        await self._check_enforcements()
 
     async def _check_ends(self) -> None:
         takes = {row["id"]: row["state"] for row in await self.mine("takes")}
@@ -289,6 +292,48 @@ class Rig:
         assert Counter(row["take_id"] for row in files if row["take_id"]) == Counter(
             row["id"] for row in succeeded
         )
+
+    async def _check_enforcements(self) -> None:
+        """Each ended once, inside its caps; each of its finished takes was judged once."""
+        enforcements = {row["id"]: row for row in await self.mine("enforcements")}
+        ended = await self.mine("ledger_entries", "kind = 'consistency_enforcement.finished'")
+        assert Counter(row["subject_id"] for row in ended) == Counter(enforcements.keys())
+        told = await self.mine("events", "type = 'consistency_enforcement.finished'")
+        assert len(told) == len(enforcements)
+        judged = Counter(
+            json.loads(row["data"])["take_id"] for row in await self.mine("events", "type = 'take.judged'")
+        )
+        for identifier, row in enforcements.items():
+            assert row["state"] in {"passed", "needs_review", "failed", "canceled"}
+            attempts = await self.mine("enforcement_attempts", "enforcement_id = $2", identifier)
+            takes = {
+                each["id"]: each
+                for each in await self.mine("takes", "generation_id = $2", row["generation_id"])
+            }
+            assert Counter(each["take_id"] for each in attempts) == Counter(takes.keys())
+            assert len(attempts) <= row["max_attempts"]
+            assert sum(self.at_most(take) for take in takes.values()) <= row["max_cost_usd"]
+            if row["state"] == "canceled":
+                continue
+            materials = await self.mine("check_materials", "check_id = $2", row["check_id"])
+            finished = [each for each, take in takes.items() if take["state"] == "succeeded"]
+            assert Counter(each["take_id"] for each in materials) == Counter(finished)
+            assert all(each["judged_at"] for each in materials)
+            assert all(each["judged_at"] for each in attempts if each["take_id"] in finished)
+            assert all(judged[str(each)] == 1 for each in finished if not self._given_up(attempts, each))
+            [check] = await self.mine("consistency_checks", "id = $2", row["check_id"])
+            assert check["finished_at"]
+
+    @staticmethod
+    def at_most(take: Mapping[str, Any]) -> Decimal:
+        """What a take may have cost: an unknown bill counts whole."""
+        if take["billed"] == "false":
+            return Decimal(0)
+        return Decimal(take["cost_usd"] if take["billed"] == "true" else take["estimate_usd"])
+
+    @staticmethod
+    def _given_up(attempts: list[Any], take_id: Any) -> bool:
+        return any(each["take_id"] == take_id and "not_judged" in each["reasons"] for each in attempts)
 
     async def check_told(self, receiver: Receiver, endpoint_id: str) -> None:
         """Every event has one delivery for the endpoint, and its message arrived at least once."""
