@@ -17,6 +17,7 @@ import numpy as np
 
 from circletake.adapters.vision.likeness.copies import scene_print
 from circletake.adapters.vision.likeness.palettes import alike, palette_of
+from circletake.adapters.vision.likeness.style import style_likeness, style_of
 from circletake.adapters.vision.likeness.subjects import find_subject
 from circletake.domain.consistency.words import Aspect, Box
 
@@ -48,7 +49,7 @@ def describe_scene(network: Any, rgb: Any) -> dict[str, Any]:
     """The patches of an RGB uint8 frame. `network` is the onnxruntime session of look.onnx.
 
     Arrays: patches (n, 88) int8, subject (rows, columns) uint8 whose n cells are 1 on the subject, palette (m, 4) of
-    the subject, layout (the frame for `copies`), size (2,) width and height of `rgb`.
+    the subject, layout (the frame for `copies`), style (k,), size (2,) width and height of `rgb`.
     """
     height, width = rgb.shape[:2]
     picture = cv2.resize(rgb, (PICTURE, PICTURE), interpolation=cv2.INTER_AREA)
@@ -70,6 +71,7 @@ def describe_scene(network: Any, rgb: Any) -> dict[str, Any]:
         "subject": subject.astype(np.uint8),
         "palette": palette_of(pixels, 24),
         "layout": scene_print(rgb),
+        "style": style_of([layer[0] for layer in maps[:2]], mask),
         "size": np.array([width, height], np.int32),
     }
 
@@ -144,7 +146,7 @@ def compare_scenes(
 
     Values, of the mean of the two references most alike: overall (patches, palette: in standard deviations from what
     different characters of the cast have; lead: patches less those of the most similar member of another identity),
-    palette (likeness of the palettes, twice, as a person's has it as it is and relit).
+    palette (likeness of the palettes, twice, as a person's has it as it is and relit), style (`style_likeness`).
     """
     each_reference = [[likeness(reference, seen) for reference in known] for known in members]
     raw = [_two_best(values) for values in each_reference]
@@ -169,11 +171,17 @@ def compare_scenes(
                 {
                     Aspect.OVERALL: (own, palette, own - max([_RIVAL, *rivals])),
                     Aspect.PALETTE: (float(each[1]), float(each[1])),
+                    Aspect.STYLE: (_style(known, seen),),
                 },
                 where_found(nearest, seen),
             )
         )
     return matches
+
+
+def _style(known: Sequence[Mapping[str, Any]], seen: Mapping[str, Any]) -> float:
+    values = sorted((style_likeness(reference["style"], seen["style"]) for reference in known), reverse=True)
+    return sum(values[:2]) / len(values[:2])
 
 
 def _two_best(values: Sequence[tuple[float, float]]) -> Any:
