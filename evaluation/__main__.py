@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -61,6 +62,7 @@ class Bench:
 
 def main(argv: Sequence[str] | None = None) -> int:
     asked = _arguments(argv)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - for the children: as many as jobs are busy
     try:
         folder = read(asked.data)
         found = asyncio.run(evaluate(folder, asked.weights, asked.jobs, asked.only, asked.bases))

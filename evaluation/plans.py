@@ -206,7 +206,15 @@ class _Lead:
         return self.plan("slow drift", shots, drifts=True)
 
     def swapped(self) -> Plan:
-        """Two in one frame; where it breaks, each has the other's face."""
+        """Two in one frame, dressed in colours of their own; where it breaks, each has the other's face."""
+        dyed: Steps = (("dyed", 4.2),)
+        references = self._dyed_references("swapped", self.other, dyed)
+        cast = tuple(
+            Member(each.key, each.kind, tuple(one.target for one in references))
+            if each.key == self.other
+            else each
+            for each in self.cast
+        )
         shots = []
         for at in range(6):
             crossed = at in {2, 4}
@@ -216,7 +224,7 @@ class _Lead:
             recipe = Recipe(
                 target,
                 Half(mine, (*swap, _MCU), theirs if crossed else None),
-                Half(theirs, (*swap, _MCU), mine if crossed else None),
+                Half(theirs, (*dyed, *swap, _MCU), mine if crossed else None),
             )
             shots.append(
                 PlannedShot(
@@ -224,11 +232,18 @@ class _Lead:
                     target,
                     {self.name: self.name, self.other: self.other},
                     Truth.BREAK if crossed else Truth.OK,
-                    "face" if crossed else "none",
+                    "wardrobe" if crossed else "none",
                     recipe,
                 )
             )
-        return self.plan("swapped pair", shots)
+        kind = "swapped pair"
+        return Plan(f"{self.name}, {kind}", kind, cast, [*_prepared(references), *shots], drifts=False)
+
+    def _dyed_references(self, folder: str, name: str, steps: Steps) -> list[Recipe]:
+        return [
+            Recipe(self.into / folder / f"reference_{at}.png", Half(each.path, steps))
+            for at, each in enumerate(rest(self.people[name], None, 2))
+        ]
 
     def hidden(self) -> Plan:
         """Back of the head, a helmet, a face too small among shots that can be judged."""
@@ -251,10 +266,7 @@ class _Lead:
         """From the middle on another costume that has references of its own: nothing is broken."""
         key = f"{self.name}, second look"
         dyed: Steps = (("dyed", 2.5),)
-        references = [
-            Recipe(self.into / "new look" / f"reference_{at}.png", Half(each.path, dyed))
-            for at, each in enumerate(rest(self.people[self.name], None, 2))
-        ]
+        references = self._dyed_references("new look", self.name, dyed)
         look = Member(key, CharacterKind.HUMAN, tuple(each.target for each in references), identity=self.name)
         cast = tuple(
             Member(each.key, each.kind, each.references, self.name) if each.key == self.name else each
@@ -264,8 +276,18 @@ class _Lead:
             self.shot(at, "new look", dyed, key=key) if at >= 4 else self.shot(at, "new look")
             for at in range(8)
         ]
-        prepared = [
-            PlannedShot(f"reference {at}", each.target, {}, None, "none", each)
-            for at, each in enumerate(references)
-        ]
-        return Plan(f"{self.name}, new look", "new look", (*cast, look), [*prepared, *shots], drifts=False)
+        return Plan(
+            f"{self.name}, new look",
+            "new look",
+            (*cast, look),
+            [*_prepared(references), *shots],
+            drifts=False,
+        )
+
+
+def _prepared(references: Sequence[Recipe]) -> list[PlannedShot]:
+    """References that have to be made first; nobody is asked about them."""
+    return [
+        PlannedShot(f"reference {at}", each.target, {}, None, "none", each)
+        for at, each in enumerate(references)
+    ]
