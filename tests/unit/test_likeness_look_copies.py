@@ -18,7 +18,9 @@ def portrait():
 def paste(kind, picture):
     height, width = picture.shape[:2]
     if kind == "compressed":
-        return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], cv2.IMREAD_COLOR)
+        return cv2.imdecode(
+            cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], cv2.IMREAD_COLOR
+        )
     if kind == "darker":
         return (picture * 0.55).astype(np.uint8)
     if kind == "tinted":
@@ -56,7 +58,9 @@ def test_a_pasted_face_is_suspected(kind):
 
 def test_different_pictures_are_no_copies():
     """Different pictures have nothing of each other."""
-    cat, rocket = ({"layout": scene_print(picture)} for picture in (skimage.data.chelsea(), skimage.data.rocket()))
+    cat, rocket = (
+        {"layout": scene_print(picture)} for picture in (skimage.data.chelsea(), skimage.data.rocket())
+    )
     assert copy_score(cat, rocket) < 0.5
 
 
@@ -74,11 +78,19 @@ def head(turn, light):
     narrow = 1 - abs(turn)
     for side in (-1, 1):
         cv2.ellipse(picture, (int(x + side * 30 * narrow), 125), (9, 5), 0, 0, 360, (40, 30, 30), -1)
-        cv2.line(picture, (int(x + side * 40 * narrow), 108), (int(x + side * 20 * narrow), 105), (60, 40, 30), 4)
+        cv2.line(
+            picture, (int(x + side * 40 * narrow), 108), (int(x + side * 20 * narrow), 105), (60, 40, 30), 4
+        )
     cv2.line(picture, (x, 130), (int(x + 25 * turn), 165), (170, 120, 100), 3)
     cv2.ellipse(picture, (int(x + 10 * turn), 195), (int(24 * narrow), 8), 0, 0, 180, (150, 60, 60), -1)
     shade = 1 + light * 0.35 * (np.arange(300) - 150)[None, :, None] / 150
-    points = [(x + 38 * narrow, 125), (x + 22 * narrow, 125), (x - 38 * narrow, 125), (x - 22 * narrow, 125), (x, 165)]
+    points = [
+        (x + 38 * narrow, 125),
+        (x + 22 * narrow, 125),
+        (x - 38 * narrow, 125),
+        (x - 22 * narrow, 125),
+        (x, 165),
+    ]
     return np.clip(picture * shade, 0, 255).astype(np.uint8), np.array(points, np.float32)
 
 

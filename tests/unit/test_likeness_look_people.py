@@ -16,7 +16,14 @@ def person(hair=HAIR, shirt=SHIRT, wall=WALL, eyes=(300, 220), apart=60, size=(6
     x, y, u = *eyes, apart
     cv2.ellipse(picture, (x, y - int(0.1 * u)), (int(1.6 * u), int(2.1 * u)), 0, 0, 360, hair, -1)
     cv2.rectangle(picture, (x - int(0.5 * u), y + u), (x + int(0.5 * u), y + int(2.6 * u)), SKIN, -1)
-    body = np.array([(x - 2.6 * u, y + 8 * u), (x - 1.8 * u, y + 2.4 * u), (x + 1.8 * u, y + 2.4 * u), (x + 2.6 * u, y + 8 * u)])
+    body = np.array(
+        [
+            (x - 2.6 * u, y + 8 * u),
+            (x - 1.8 * u, y + 2.4 * u),
+            (x + 1.8 * u, y + 2.4 * u),
+            (x + 2.6 * u, y + 8 * u),
+        ]
+    )
     cv2.fillPoly(picture, [body.astype(np.int32)], shirt)
     cv2.ellipse(picture, (x, y + int(0.5 * u)), (u, int(1.35 * u)), 0, 0, 360, SKIN, -1)
     for side in (-0.5, 0.5):
