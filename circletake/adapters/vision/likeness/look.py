@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from circletake.adapters.vision.likeness.copies import scene_print
-from circletake.adapters.vision.likeness.palettes import alike, palette_of
+from circletake.adapters.vision.likeness.palettes import alike, palette_of, to_lab
 from circletake.adapters.vision.likeness.style import style_likeness, style_of
 from circletake.adapters.vision.likeness.subjects import find_subject
 from circletake.domain.consistency.words import Aspect, Box
@@ -96,16 +96,18 @@ def _axes() -> tuple[tuple[Any, Any], ...]:
 def likeness(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[float, float]:
     """Of two described scenes: mean best cosine of either subject's patches with the other picture's, and how alike
     the subjects' palettes are, 0-1. Larger is more alike."""
-    cosines = _cosines(reference, seen)
+    ours, theirs = _unpacked(reference), _unpacked(seen)
     own, other = reference["subject"].ravel() > 0, seen["subject"].ravel() > 0
-    both = (cosines[own].max(1).mean() + cosines[:, other].max(0).mean()) / 2
-    theirs = seen["palette"]
-    return float(both), float(alike(theirs[None, :, :3], theirs[:, 3], reference["palette"])[0])
+    found = (ours[own] @ theirs.T).max(1).mean()
+    back = (ours @ theirs[other].T).max(0).mean()
+    both = (found + back) / 2
+    colours, wanted = seen["palette"], reference["palette"]
+    palette = alike(to_lab(colours[None, :, :3]), colours[:, 3], to_lab(wanted[:, :3]), wanted[:, 3])
+    return float(both), float(palette[0])
 
 
-def _cosines(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
-    ours = reference["patches"].astype(np.float32)
-    return (ours @ seen["patches"].astype(np.float32).T) / _SCALE**2
+def _unpacked(scene: Mapping[str, Any]) -> Any:
+    return scene["patches"].astype(np.float32) / _SCALE
 
 
 def cast_statistics(members: Sequence[Sequence[Mapping[str, Any]]]) -> CastStatistics:
@@ -191,8 +193,10 @@ def _two_best(values: Sequence[tuple[float, float]]) -> Any:
 def where_found(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> Box:
     """The part of the seen frame that looks most like the reference's subject, in pixels of the described picture."""
     rows, columns = seen["subject"].shape
-    cosines = _cosines(reference, seen)[reference["subject"].ravel() > 0]
-    best = cv2.blur(cosines.max(0).reshape(rows, columns), (3, 3), borderType=cv2.BORDER_REPLICATE)
+    subject = _unpacked(reference)[reference["subject"].ravel() > 0]
+    best = cv2.blur(
+        (subject @ _unpacked(seen).T).max(0).reshape(rows, columns), (3, 3), borderType=cv2.BORDER_REPLICATE
+    )
     weight = np.maximum(0, best - (best.mean() + best.max()) / 2)
     left, right = _middle(weight.sum(0))
     top, bottom = _middle(weight.sum(1))

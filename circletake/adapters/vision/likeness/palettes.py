@@ -50,31 +50,30 @@ def palette_of(pixels: Any, size: int = 16) -> Any:
     return np.column_stack([sums[order] / counts[order, None], share]).astype(np.float32)
 
 
-def alike(seen: Any, share: Any, reference: Any) -> Any:
+def alike(seen: Any, share: Any, reference: Any, reference_share: Any) -> Any:
     """Bhattacharyya coefficients (k,) in 0-1 of a palette under k lights with a reference's palette.
 
-    `seen` (k, n, 3) linear colours, `share` (n,), `reference` (m, 4). Both palettes are densities under a Gaussian of
-    WIDTH in weighted Lab; the integral is taken over the colours of both.
+    `seen` (k, n, 3) and `reference` (m, 3) in Lab, with their shares (n,), (m,). Both palettes are densities under a
+    Gaussian of WIDTH in weighted Lab; the integral is taken over the colours of both.
     """
     scale = np.array([LIGHTNESS, 1, 1], np.float32) / WIDTH
-    ours = to_lab(seen) * scale
-    theirs = np.broadcast_to(to_lab(reference[:, :3]) * scale, (len(seen), len(reference), 3))
+    ours = seen * scale
+    theirs = np.broadcast_to(reference * scale, (len(seen), *reference.shape))
     everywhere = np.concatenate([ours, theirs], 1)
     p = _density(everywhere, ours, share)
-    q = _density(everywhere, theirs, reference[:, 3])
-    weight = np.concatenate([share, reference[:, 3]])[None] / (p + q)
+    q = _density(everywhere, theirs, reference_share)
+    weight = np.concatenate([share, reference_share])[None] / (p + q)
     common = (weight * np.sqrt(p * q)).sum(1)
     return common / np.sqrt((weight * p).sum(1) * (weight * q).sum(1))
 
 
-def shift(seen: Any, share: Any, reference: Any) -> Any:
+def shift(seen: Any, share: Any, reference: Any, reference_share: Any) -> Any:
     """How far the mean colour, lightness aside, of a palette under k lights lies from a reference's: Lab steps (k,).
 
-    `seen`, `share`, `reference` as in `alike`. It sees a tint of the whole, which a Gaussian's width forgives.
+    Arguments as of `alike`. It sees a tint of the whole, which a Gaussian's width forgives.
     """
-    ours = (to_lab(seen) * share[None, :, None]).sum(1)
-    theirs = (to_lab(reference[:, :3]) * reference[:, 3:]).sum(0)
-    return np.linalg.norm((ours - theirs)[:, 1:], axis=1)
+    ours = (seen * share[None, :, None]).sum(1)
+    return np.linalg.norm((ours - reference_share @ reference)[:, 1:], axis=1)
 
 
 def _density(at: Any, centres: Any, share: Any) -> Any:

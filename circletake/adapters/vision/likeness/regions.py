@@ -75,14 +75,32 @@ def compare_person(reference: Mapping[str, Any], seen: Mapping[str, Any]) -> dic
     """Raw values per aspect that both describe, larger is more alike: how alike the palettes are as they are, and in
     the light that suits best, 0-1; for the wardrobe also the shift of its mean colour in the light that suits best,
     negative, in Lab steps. The light is told from the skin alone, so a changed costume can't explain itself away."""
+    shown = [
+        aspect
+        for aspect, region in REGIONS.items()
+        if len(reference.get(region, ())) and len(seen.get(region, ()))
+    ]
+    if not shown:
+        return {}
+    ours, theirs = ([each[REGIONS[aspect]] for aspect in shown] for each in (seen, reference))
+    # all regions' colours at once: they stand in one light
+    colours = np.concatenate(ours)[None, :, :3]
+    if "skin" in reference and "skin" in seen:
+        colours = lights(colours[0], seen["skin"], reference["skin"])
+    labs = to_lab(colours)
+    their_labs = to_lab(np.concatenate(theirs)[:, :3])
     out: dict[Aspect, tuple[float, ...]] = {}
-    for aspect, region in REGIONS.items():
-        if len(reference.get(region, ())) and len(seen.get(region, ())):
-            colours, share = seen[region][None, :, :3], seen[region][:, 3]
-            if "skin" in reference and "skin" in seen:
-                colours = lights(colours[0], seen["skin"], reference["skin"])
-            found = alike(colours, share, reference[region])
-            out[aspect] = (float(found[0]), float(found.max()))
-            if aspect is Aspect.WARDROBE:
-                out[aspect] += (-float(shift(colours, share, reference[region]).min()),)
+    at = their_at = 0
+    for aspect, our, their in zip(shown, ours, theirs, strict=True):
+        pair = (
+            labs[:, at : at + len(our)],
+            our[:, 3],
+            their_labs[their_at : their_at + len(their)],
+            their[:, 3],
+        )
+        at, their_at = at + len(our), their_at + len(their)
+        found = alike(*pair)
+        out[aspect] = (float(found[0]), float(found.max()))
+        if aspect is Aspect.WARDROBE:
+            out[aspect] += (-float(shift(*pair).min()),)
     return out
