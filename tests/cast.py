@@ -81,6 +81,8 @@ async def upload(
     async with studio.http.put(offer["url"], data=content, headers=offer["headers"]) as sent:
         assert sent.status == 200, await sent.text()
     done = await studio.post(f"/v1/media/{made.json['id']}/complete", headers=WAIT)
+    if done.json["state"] == "inspecting":  # a busy machine
+        done = await studio.get(f"/v1/media/{made.json['id']}", headers=WAIT)
     assert done.json["state"] == "ready", done.body
     return str(made.json["id"])
 
@@ -104,6 +106,8 @@ async def character(
             f"/v1/reference-sets/{draft.json['id']}/references", {"media_id": media_id}, headers=WAIT
         )
         assert added.status in {200, 201, 202}, added.body
+        if added.json["state"] == "inspecting":  # a busy machine
+            added = await studio.get(f"/v1/references/{added.json['id']}", headers=WAIT)
         references.append(added.json)
     approved = await studio.post(
         f"/v1/reference-sets/{draft.json['id']}/approve", {"accept_findings": True}, headers=WAIT

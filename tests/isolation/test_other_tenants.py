@@ -78,7 +78,16 @@ async def theirs(studio: Studio) -> dict[str, str]:
             "material": [{"take_id": take["id"]}],
         },
     )
-    assert all([take["media_id"], verification.json["id"], event["id"]])
+    enforcement = await studio.post(
+        "/v1/consistency-enforcements",
+        {
+            "generation_id": made.json["id"],
+            "subjects": [{"character_id": known["character"]}],
+            "max_attempts": 1,
+            "max_cost_usd": "1",
+        },
+    )
+    assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
         "episode_id": episode["id"],
@@ -90,6 +99,7 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "reference_id": reference.json["id"],
         "profile_id": profile.json["id"],
         "check_id": check.json["id"],
+        "enforcement_id": enforcement.json["id"],
         "generation_id": made.json["id"],
         "take_id": take["id"],
         "media_id": take["media_id"],
