@@ -116,6 +116,9 @@ async def _look(bench: Bench, found: Found) -> None:
 async def _breaks(bench: Bench, found: Found) -> None:
     judged, rows = await broken.breaks(bench.folder, bench.who, bench.judge)
     by_aspect = broken.aspects(judged)
+    for aspect, own_figures in by_aspect.items():
+        if own_figures is not None:
+            own_figures["left_out"] = broken.without_own(judged, bench.judge.evaluator.id, aspect)
     figures: dict[str, Any] = {"breaks": broken.summary(judged)}
     figures |= {aspect.value: by_aspect[aspect] for aspect in (Aspect.HAIR, Aspect.WARDROBE)}
     face = by_aspect[Aspect.FACE]

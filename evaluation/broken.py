@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circletake.domain.consistency.words import Aspect, CharacterKind, Verdict
+from circletake.domain.consistency.words import Aspect, CharacterKind, EvaluatorId, Verdict
 from evaluation.folder import BreakShot, Folder, Picture, Truth
 from evaluation.judge import Judge
+from evaluation.leftout import Seen, left_out
 from evaluation.metrics import Scored, figures, of, share
 from evaluation.pictures import load, thumbnail
-from evaluation.questions import Answer, Cast, Member, Question, Row
+from evaluation.questions import Answer, AspectAnswer, Cast, Member, Question, Row
 from evaluation.who import Who, rest
 
 REFERENCES = 3
@@ -167,13 +168,31 @@ def aspects(found: Sequence[Judged]) -> dict[Aspect, dict[str, object] | None]:
     return {aspect: figures(_scored(found, aspect)) for aspect in _ASPECTS}
 
 
+def without_own(found: Sequence[Judged], evaluator: EvaluatorId, aspect: Aspect) -> dict[str, object] | None:
+    """The same with every character left out of a fit on the others; None with too few characters or shots."""
+    seen = [
+        Seen(own.values, each.shot.truth is Truth.OK, each.shot.character, each.shot.character)
+        for each in found
+        if (own := _about(each, aspect)) is not None and own.values
+    ]
+    return left_out(evaluator, aspect, seen)
+
+
+def _about(each: Judged, aspect: Aspect) -> AspectAnswer | None:
+    """Return what was said of an aspect, if it could be judged and the shot says whether it broke."""
+    own = each.answer.aspects.get(aspect)
+    same = each.shot.truth is Truth.OK
+    if not same and not (each.shot.truth is Truth.BREAK and each.shot.aspect == aspect.value):
+        return None
+    return own if own and own.verdict is not Verdict.NOT_ASSESSABLE else None
+
+
 def _scored(found: Sequence[Judged], aspect: Aspect) -> list[Scored]:
     made = []
     for each in found:
-        own = each.answer.aspects.get(aspect)
-        same = each.shot.truth is Truth.OK
-        about = same or (each.shot.truth is Truth.BREAK and each.shot.aspect == aspect.value)
-        if own and own.probability is not None and own.verdict is not Verdict.NOT_ASSESSABLE and about:
+        own = _about(each, aspect)
+        if own is not None and own.probability is not None:
+            same = each.shot.truth is Truth.OK
             made.append(Scored(same, own.probability, each.shot.character, each.shot.character))
     return made
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from os.path import normpath
 from pathlib import Path
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
@@ -157,8 +158,8 @@ def cell(row: Mapping[str, str], column: str) -> str:
 def _find(root: Path, given: str, beside: Path | None = None) -> Path | None:
     """Paths count from the folder's root or from the list they stand in; they never lead out of the root."""
     for start in [root, beside] if beside else [root]:
-        path = start / given
-        if given and path.is_file() and path.resolve().is_relative_to(root.resolve()):
+        path = Path(normpath(start / given))  # by name only: the folders themselves may be links
+        if given and path.is_relative_to(normpath(root)) and path.is_file():
             return path
     return None
 

@@ -9,6 +9,7 @@ from typing import Any
 from circletake.domain.consistency.words import Aspect, CharacterKind, Verdict
 from evaluation.folder import Folder, Pair, Picture
 from evaluation.judge import Judge
+from evaluation.leftout import Seen, left_out
 from evaluation.metrics import Scored, figures, of, share
 from evaluation.questions import Answer, Cast, Member, Question, Row
 from evaluation.who import Who, rest
@@ -73,6 +74,14 @@ def scored(aspect: Aspect, outcomes: Sequence[Outcome]) -> list[Scored]:
         if p is not None:
             found.append(Scored(each.asked.same, p, each.asked.subject, each.asked.other))
     return found
+
+
+def _seen(aspect: Aspect, outcomes: Sequence[Outcome]) -> list[Seen]:
+    return [
+        Seen(found.values, each.asked.same, each.asked.subject, each.asked.other)
+        for each in outcomes
+        if (found := each.answer.aspects.get(aspect)) is not None and found.values
+    ]
 
 
 def summary(aspect: Aspect, outcomes: Sequence[Outcome], references: int) -> dict[str, Any] | None:
@@ -246,6 +255,10 @@ async def looks(folder: Folder, who: Who, judge: Judge) -> tuple[dict[str, Any] 
     for name, count in (("from_two", 2), ("from_three", 3)):
         outcomes = await answered(judge, _in_cast(everybody, count, kinds))
         found[name] = summary(Aspect.OVERALL, outcomes, count)
+        if found[name]:
+            found[name]["left_out"] = left_out(
+                judge.evaluator.id, Aspect.OVERALL, _seen(Aspect.OVERALL, outcomes)
+            )
         written += rows(name.replace("from", "look"), Aspect.OVERALL, outcomes)
         inside = found[name]
         if inside and who.humans:

@@ -138,6 +138,8 @@ def _comparisons(summary: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str,
             yield f"{part}, on breaks", found
         for title, each in inner:
             yield f"{part}, {title}", each
+            if isinstance(each.get("left_out"), Mapping):
+                yield "  each left out of a new fit", each["left_out"]
             for source, own in (each.get("sources") or {}).items():
                 if isinstance(own, Mapping):
                     yield f"  {source}", own

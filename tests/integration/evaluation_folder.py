@@ -35,7 +35,9 @@ def views(picture, seed):
     width, height = whole.size
     chance = np.random.default_rng(seed)
     boxes = [(int(width * x), int(height * y)) for x, y in chance.uniform(0, 0.12, (3, 2))]
-    return [whole.crop((x, y, x + int(width * 0.85), y + int(height * 0.85))).resize((300, 220)) for x, y in boxes]
+    return [
+        whole.crop((x, y, x + int(width * 0.85), y + int(height * 0.85))).resize((300, 220)) for x, y in boxes
+    ]
 
 
 def write_list(path, header, rows):
@@ -58,11 +60,7 @@ def draw(root):
             pictures.append((name, subject, group, "drawn"))
     write_list(root / "manifest.csv", ("path", "subject", "set", "source"), pictures)
     things = [(name, subject) for name, subject, group, _ in pictures if group == "objects"]
-    pairs = [
-        (a, b, int(one == other))
-        for at, (a, one) in enumerate(things)
-        for b, other in things[at + 1 :]
-    ]
+    pairs = [(a, b, int(one == other)) for at, (a, one) in enumerate(things) for b, other in things[at + 1 :]]
     write_list(root / "pairs_look.csv", ("a", "b", "same"), pairs)
     write_list(
         root / "breaks.csv",
@@ -85,7 +83,9 @@ def _shot(root, name, picture, quality=92):
 def _dyed(picture):
     """An orange suit becomes a green one; skin, hair and background stay."""
     codes = np.asarray(picture.convert("RGB")).astype(int)
-    orange = (codes[..., 0] - codes[..., 2] > 60) & (np.arange(codes.shape[0])[:, None] > codes.shape[0] * 0.5)
+    orange = (codes[..., 0] - codes[..., 2] > 60) & (
+        np.arange(codes.shape[0])[:, None] > codes.shape[0] * 0.5
+    )
     out = codes.copy()
     out[orange] = codes[orange][:, [2, 0, 1]]
     return Image.fromarray(out.clip(0, 255).astype(np.uint8))

@@ -17,7 +17,18 @@ ROOT = Path(__file__).parents[2]
 
 
 def evaluate(data, out, *rest):
-    command = [sys.executable, "-m", "evaluation", "--data", data, "--out", out, "--weights", networks(), *rest]
+    command = [
+        sys.executable,
+        "-m",
+        "evaluation",
+        "--data",
+        data,
+        "--out",
+        out,
+        "--weights",
+        networks(),
+        *rest,
+    ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
@@ -35,7 +46,11 @@ def scored(tmp_path_factory):
 
 
 def of(rows, part, **wanted):
-    return [row for row in rows if row["part"] == part and all(row[name] == value for name, value in wanted.items())]
+    return [
+        row
+        for row in rows
+        if row["part"] == part and all(row[name] == value for name, value in wanted.items())
+    ]
 
 
 def test_the_summary_has_the_four_parts(scored):

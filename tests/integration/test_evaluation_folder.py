@@ -41,7 +41,8 @@ def test_a_folder_with_nothing_is_refused(tmp_path):
 def test_headers_are_taken_as_people_write_them(tmp_path, separator):
     """Capitals, spaces, a byte order mark and a spreadsheet's separator don't lose a list."""
     (tmp_path / "list.csv").write_text(
-        f"\ufeffShot{separator}Subjects present{separator}Truth\nx.png{separator}a{separator}OK\n", encoding="utf-8"
+        f"\ufeffShot{separator}Subjects present{separator}Truth\nx.png{separator}a{separator}OK\n",
+        encoding="utf-8",
     )
     assert rows(tmp_path / "list.csv") == [{"shot": "x.png", "subjects_present": "a", "truth": "OK"}]
 
@@ -87,14 +88,21 @@ def test_a_list_reads_nothing_outside_of_its_folder(tmp_path):
     """A path that climbs out of the folder is a file that isn't there."""
     picture(tmp_path / "secret.png")
     picture(tmp_path / "data" / "characters" / "ann" / "1.png")
-    write_list(tmp_path / "data" / "pairs_look.csv", ("a", "b", "same"), [("../secret.png", "characters/ann/1.png", 1)])
+    write_list(
+        tmp_path / "data" / "pairs_look.csv",
+        ("a", "b", "same"),
+        [("../secret.png", "characters/ann/1.png", 1)],
+    )
     found = read(tmp_path / "data")
     assert not found.look_pairs
     assert "../secret.png" not in found.pictures
 
 
 def pairs(*given: tuple[bool, float]) -> list[Scored]:
-    return [Scored(same, score, f"p{at}", f"p{at}" if same else f"q{at}") for at, (same, score) in enumerate(given)]
+    return [
+        Scored(same, score, f"p{at}", f"p{at}" if same else f"q{at}")
+        for at, (same, score) in enumerate(given)
+    ]
 
 
 def test_figures_are_those_counted_by_hand():
@@ -102,7 +110,9 @@ def test_figures_are_those_counted_by_hand():
     found = figures(pairs((True, 0.9), (True, 0.6), (False, 0.7), (False, 0.6), (False, 0.1)), resamples=0)
     assert found is not None
     assert found["auc"] == pytest.approx(4.5 / 6, abs=1e-4)
-    assert found["tar_far_1e-2"] == found["tar_far_1e-3"] == 0.5  # one same score lies above every different one
+    assert (
+        found["tar_far_1e-2"] == found["tar_far_1e-3"] == 0.5
+    )  # one same score lies above every different one
     # balanced: bin 9 holds .25 of weight at .9 truly 1; bin 7 .167 at .7 truly 0; bin 6 .25 and .167 at .6, truly .6
     expected = 0.25 * 0.1 + 0.7 / 6 + abs(0.25 * -0.4 + 0.6 / 6) + 0.1 / 6
     assert found["ece"] == pytest.approx(expected, abs=1e-4)
