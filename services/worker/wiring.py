@@ -1,5 +1,6 @@
 """The worker's composition root: adapters for the tools, a runner and a bell per lane."""
 
+import os
 from dataclasses import dataclass
 
 from circletake import __version__
@@ -64,6 +65,8 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
     children = ChildPool(settings.worker.child_processes)
     bounds = Bounds(max_child_bytes=settings.worker.child_memory_bytes)
     desk = VisionPictureDesk(children, bounds=bounds)
+    # small matrices: threads of BLAS in every child would only fight over the same cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - a composition root; the children inherit it
     judges = ChildPool(settings.worker.judge_slots)  # apart: each keeps the networks in its memory
     sender = AiohttpWebhookSender(
         allow_loopback=settings.webhooks.allow_loopback, allowed_ports=settings.webhooks.allowed_ports
