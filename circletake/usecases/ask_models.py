@@ -30,22 +30,27 @@ from circletake.kit.ids import new_id
 from circletake.ports import EvaluatorDown, FrameSeen, InvokeAnswer, Match
 from circletake.records.consistency import EvaluatorCall
 from circletake.records.media import MediaFile
-from circletake.usecases.observe_media import PEOPLE, keep_seen, known_observations, part_of
+from circletake.usecases.observe_media import PEOPLE, chosen_figure, keep_seen, known_parts, part_of
 from circletake.usecases.plan_check import CastLook
 from circletake.usecases.tools import Tools
 
 if TYPE_CHECKING:
-    from circletake.usecases.judge_material import Work
+    from circletake.usecases.material_work import Work
 
 T = TypeVar("T")
 
 EMBEDDED_SIDE = 512  # pixels of what is sent to be embedded
 JUDGED_SIDE = 768  # pixels of what a judge gets to see
 JUDGE_REFERENCES = 3
+REFUSED = "refused"  # outcome of a second opinion that couldn't be had, for good
 _ORDERS: tuple[Order, ...] = ("references_first", "shot_first")
 
 # what another try can't change: the rights or the model, not the hour
 _PASSING = frozenset({"throttled", "unavailable", "timeout", "not_ready", "connection", "model_error"})
+
+
+class ModelDown(EvaluatorDown):
+    """A model that judges or embeds can't answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +62,59 @@ class Asked:
     text: str = field(repr=False)
 
 
+# (media file, frame, part) to the frame with vectors for features
+_Embedded = dict[tuple[UUID, int, str], FrameSeen]
+
+
 async def add_embeddings(
     tools: Tools,
     work: "Work",
-    frame: FrameSeen,
-    found: Sequence[Match],
+    frames: Sequence[FrameSeen],
+    found: Sequence[Sequence[Match]],
     path: Callable[[], Awaitable[Path]],
-) -> dict[EvaluatorId, Sequence[Match]]:
-    """What the embedding models that the check names say of this frame: one more line of evidence each.
+) -> list[dict[EvaluatorId, Sequence[Match]]]:
+    """What the embedding models that the check names say of these frames: one more line of evidence each.
 
-    They see what the offline evaluator found, cut out; a vector is kept like every observation. Raises EvaluatorDown.
+    They see what the offline evaluator found, cut out; a vector is kept like every observation. Raises ModelDown.
     """
-    added: dict[EvaluatorId, Sequence[Match]] = {}
+    added: list[dict[EvaluatorId, Sequence[Match]]] = [{} for _ in frames]
     for evaluator, model_id in tools.rules.models.items():
         if str(evaluator) not in work.rules.evaluators:
             continue
         card = tools.catalogue.get(model_id)
         if card is None:
-            raise EvaluatorDown(f"{model_id} is no longer in the catalogue", retryable=False)
-        kinds = {look.kind for look in work.planned.looks.values()}
-        own: list[Match] = []
-        for part in sorted({part_of(kind) for kind in kinds}):
-            seen = await _embedded(tools, work, work.file, evaluator, card, frame, part, path)
-            for look in work.cast:
-                if part_of(look.kind) == part:
-                    references = await _reference_vectors(tools, work, look, evaluator, card)
-                    own += _cosines(look, references, seen)
-        # where it was found is known already, and so is whether it was pasted
-        wanted = {(match.key, match.figure) for match in found}
-        added[evaluator] = [match for match in own if (match.key, match.figure) in wanted]
+            raise ModelDown(f"{model_id} is no longer in the catalogue", retryable=False)
+        known = await _known_vectors(tools, work, evaluator)
+        parts = sorted(work.parts)
+        references = {
+            look.key: await _reference_vectors(tools, work, look, evaluator, card, known)
+            for look in work.cast
+            if part_of(look.kind) in parts
+        }
+        for place, frame in enumerate(frames):
+            own: list[Match] = []
+            for part in parts:
+                seen = await _embedded(tools, work, work.file, evaluator, card, frame, part, path, known)
+                for look in work.cast:
+                    if part_of(look.kind) == part:
+                        own += _cosines(look, references[look.key], seen)
+            # where it was found is known already, and so is whether it was pasted
+            wanted = {(match.key, match.figure) for match in found[place]}
+            added[place][evaluator] = [match for match in own if (match.key, match.figure) in wanted]
     return added
+
+
+async def _known_vectors(tools: Tools, work: "Work", evaluator: EvaluatorId) -> _Embedded:
+    """Every vector of this file and of the cast's references that was paid for before, in one round trip."""
+    known: _Embedded = {}
+    ids = {media_id for look in work.cast for media_id, _ in look.references} | {work.file.id}
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        for part in work.parts:
+            seen = await known_parts(
+                session, work.tenant.seal, str(evaluator), dict.fromkeys(ids, frozenset([part]))
+            )
+            known |= {(media, at, part): one for media, frames in seen.items() for at, one in frames.items()}
+    return known
 
 
 def _cosines(look: CastLook, references: Sequence[Sequence[float]], seen: FrameSeen) -> list[Match]:
@@ -118,23 +146,31 @@ def _vector(packed: bytes) -> tuple[float, ...]:
 
 
 async def _reference_vectors(
-    tools: Tools, work: "Work", look: CastLook, evaluator: EvaluatorId, card: ModelCard
+    tools: Tools,
+    work: "Work",
+    look: CastLook,
+    evaluator: EvaluatorId,
+    card: ModelCard,
+    known: _Embedded,
 ) -> list[tuple[float, ...]]:
     """The vectors of a look's references, each asked for once in its life."""
     vectors = []
     for media_id, figure in look.references:
         seen = work.known.get(media_id, {}).get(0)
-        file = work.reference_files.get(media_id) or await _file(tools, work, media_id)
-        if seen is None or file is None:
+        if seen is None:
             continue
-        embedded = await _embedded(
-            tools, work, file, evaluator, card, seen, part_of(look.kind), _fetcher(tools, work, file)
-        )
+        embedded = known.get((media_id, 0, part_of(look.kind)))
+        if embedded is None:
+            file = await _file(tools, work, media_id)
+            if file.state != "ready":
+                continue
+            fetch = _fetcher(tools, work, file)
+            embedded = await _embedded(
+                tools, work, file, evaluator, card, seen, part_of(look.kind), fetch, known
+            )
         if look.kind is not CharacterKind.HUMAN:
             vectors.append(_vector(embedded.scene))
-        elif embedded.figures:
-            largest = max(range(len(embedded.figures)), key=lambda at: embedded.figures[at].face_px)
-            chosen = figure if figure is not None and figure < len(embedded.figures) else largest
+        elif (chosen := chosen_figure(embedded, figure)) is not None:
             vectors.append(_vector(embedded.figures[chosen].features))
     return vectors
 
@@ -148,12 +184,11 @@ async def _embedded(
     frame: FrameSeen,
     part: str,
     path: Callable[[], Awaitable[Path]],
+    known: _Embedded,
 ) -> FrameSeen:
     """The frame with vectors for features, as kept, or as asked for now."""
-    async with tools.database.tenant(file.tenant_id) as session:
-        known = await known_observations(session, work.tenant.seal, str(evaluator), [file.id], [part])
-    if frame.frame in known.get(file.id, {}):
-        return known[file.id][frame.frame]
+    if (file.id, frame.frame, part) in known:
+        return known[file.id, frame.frame, part]
     whole = Box(0, 0, frame.width, frame.height)
     boxes = [figure.box for figure in frame.figures] if part == PEOPLE else [whole]
     crops = await tools.evaluator.crops(
@@ -173,6 +208,7 @@ async def _embedded(
         else replace(frame, figures=(), scene=_packed(vectors[0]))
     )
     await keep_seen(tools, work.tenant.seal, file, [embedded], [part], evaluator=str(evaluator))
+    known[file.id, frame.frame, part] = embedded
     return embedded
 
 
@@ -184,7 +220,7 @@ async def _embed(
     try:
         body = encode_body(dialect.body(crop, card), card)
     except UnfitRequest as unfit:
-        raise EvaluatorDown(f"{card.id} doesn't take this crop: {unfit}", retryable=False) from unfit
+        raise ModelDown(f"{card.id} doesn't take this crop: {unfit}", retryable=False) from unfit
     return await _paid(
         tools,
         work,
@@ -198,9 +234,9 @@ async def _embed(
     )
 
 
-async def _file(tools: Tools, work: "Work", media_id: UUID) -> MediaFile | None:
+async def _file(tools: Tools, work: "Work", media_id: UUID) -> MediaFile:
     async with tools.database.tenant(work.step.tenant_id) as session:
-        return await session.get(MediaFile, media_id)
+        return await session.get_one(MediaFile, media_id)
 
 
 def _fetcher(tools: Tools, work: "Work", file: MediaFile) -> Callable[[], Awaitable[Path]]:
@@ -223,12 +259,13 @@ async def ask_judge(
 ) -> Asked:
     """Show a judge model the references and the worst frame, in both orders, and weigh in what it says.
 
-    Raises EvaluatorDown; an answer that isn't an opinion leaves the take with a person.
+    Raises ModelDown when it is worth asking again. A judge that won't answer, or whose answer isn't an opinion,
+    leaves the take with a person.
     """
     card = tools.catalogue.get(work.rules.second_opinion or "")
     evaluator = None if card is None else tools.rules.of_model(card.id)
     if card is None or evaluator is None:
-        raise EvaluatorDown("the judge is no longer in the catalogue", retryable=False)
+        return Asked(judgement, {"evaluator": work.rules.second_opinion, "outcome": REFUSED}, "")
     aspects = [
         aspect for aspect, verdict in judgement.verdicts.items() if verdict is Verdict.NEEDS_HUMAN
     ] or [Aspect.OVERALL]
@@ -262,6 +299,10 @@ async def ask_judge(
             )
         except UnusableAnswer:
             return Asked(judgement, {"evaluator": str(evaluator), "outcome": "no_opinion"}, "")
+        except ModelDown as down:
+            if down.retryable:
+                raise
+            return Asked(judgement, {"evaluator": str(evaluator), "outcome": REFUSED, "why": str(down)}, "")
     profile = work.profiles[look.key]
     opinion = {}
     for aspect, values in agreed(*heard).items():
@@ -286,14 +327,14 @@ async def ask_judge(
 async def _reference_crops(tools: Tools, work: "Work", look: CastLook) -> list[Picture]:
     pictures: list[Picture] = []
     for media_id, figure in look.references[:JUDGE_REFERENCES]:
-        file = work.reference_files.get(media_id) or await _file(tools, work, media_id)
         seen = work.known.get(media_id, {}).get(0)
-        if file is None or seen is None:
+        if seen is None:
+            continue
+        file = await _file(tools, work, media_id)
+        if file.state != "ready":
             continue
         box = Box(0, 0, seen.width, seen.height)
-        if look.kind is CharacterKind.HUMAN and seen.figures:
-            largest = max(range(len(seen.figures)), key=lambda at: seen.figures[at].face_px)
-            chosen = figure if figure is not None and figure < len(seen.figures) else largest
+        if look.kind is CharacterKind.HUMAN and (chosen := chosen_figure(seen, figure)) is not None:
             box = seen.figures[chosen].box
         path = await _fetcher(tools, work, file)()
         pictures += await tools.evaluator.crops(path, file.media_type, [(0, box)], side=JUDGED_SIDE)
@@ -311,7 +352,7 @@ async def _paid(
     call: Callable[[], Awaitable[InvokeAnswer]],
     read: Callable[[InvokeAnswer], tuple[T, Decimal]],
 ) -> T:
-    """Record the call, make it, read it, record what it came to. Raises EvaluatorDown or UnusableAnswer."""
+    """Record the call, make it, read it, record what it came to. Raises ModelDown or UnusableAnswer."""
     call_id = new_id()
     async with tools.database.tenant(work.step.tenant_id) as session:
         await session.execute(
@@ -334,7 +375,7 @@ async def _paid(
         billed = fault.billed
         charged = Decimal(0) if billed is Billed.FALSE else estimate
         await _settle(tools, work, call_id, outcome=fault.kind, billed=billed, cost=charged)
-        raise EvaluatorDown(f"{card.id}: {fault.kind}", retryable=fault.kind in _PASSING) from fault
+        raise ModelDown(f"{card.id}: {fault.kind}", retryable=fault.kind in _PASSING) from fault
     try:
         found, cost = read(answer)
     except UnusableAnswer as unusable:

@@ -17,13 +17,16 @@ from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile, Verification
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
+from circletake.usecases.check_events import announce_check, announce_judged_take
 from circletake.usecases.draw_sheet import tell_without_sheet
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.enforce_consistency import judging_lost
 from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.inspect_media import announce_media
 from circletake.usecases.inspect_reference import give_up_reference
+from circletake.usecases.material_work import ENDED
 from circletake.usecases.publish_file import take_away_unrecorded
+from circletake.usecases.record_judgements import conclude_when_judged, lock_check
 from circletake.usecases.steps import ClaimedStep, add_step, end_step
 from circletake.usecases.take_work import lock_take
 from circletake.usecases.tools import Tools
@@ -64,12 +67,51 @@ async def _unjudged(
     """A take of an enforcement that nobody could judge: it isn't tried for ever, a person has to look."""
     material_id = await session.scalar(select(Step.subject_id).where(Step.id == step.subject_id))
     material = await session.get_one(CheckMaterial, material_id)
+    await _unreadable(session, material)
+    await judging_lost(session, seal, generation, takes, material)
+
+
+async def _unreadable(session: TenantSession, material: CheckMaterial) -> None:
     if material.state == "queued":
         material.state, material.judged_at = "unreadable", clock.now()
         material.problem_code = "dead_letter"
         material.problem_detail = "Judging this file ended its worker again and again."
         await session.flush()
-    await judging_lost(session, seal, generation, takes, material)
+
+
+async def _give_up_file(session: TenantSession, tenant_id: UUID, material_id: UUID) -> None:
+    """A file of a check that nobody could judge: the check goes on without it, and never passes for that."""
+    check_id = await session.scalar(
+        select(CheckMaterial.check_id).where(
+            CheckMaterial.tenant_id == tenant_id, CheckMaterial.id == material_id
+        )
+    )
+    if check_id is None:
+        return
+    check = await lock_check(session, tenant_id, check_id)
+    material = await session.get_one(CheckMaterial, material_id)
+    if material.state != "queued":
+        return
+    await _unreadable(session, material)
+    if check.state in ENDED:
+        return
+    if material.take_id is not None:
+        await announce_judged_take(session, check, material, [], None)
+    await conclude_when_judged(session, check)
+    await wake_waiters(session, check.id)
+
+
+async def _give_up_check(session: TenantSession, tenant_id: UUID, check_id: UUID) -> None:
+    """The end of a check that nobody could write. Its verdicts hold if they were told: then only the sheet is missing."""
+    check = await lock_check(session, tenant_id, check_id)
+    if check.state in ENDED:
+        return
+    told = check.judged_at is not None
+    check.state = "succeeded" if told else "failed"
+    check.failure_code = "sheet_not_drawn" if told else "dead_letter"
+    check.waiting_for, check.finished_at = None, clock.now()
+    await session.flush()
+    await announce_check(session, check, "consistency_check.finished")
 
 
 async def _left_behind(tools: Tools, step: ClaimedStep) -> Mapping[str, Any]:
@@ -78,36 +120,45 @@ async def _left_behind(tools: Tools, step: ClaimedStep) -> Mapping[str, Any]:
 
 
 async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
-    """An upload, a verification or a delivery that can't be worked on is ended, not left open for ever."""
+    """What can't be worked on is ended, not left open for ever."""
     dead = (await session.scalars(select(Step).where(Step.id == step.subject_id))).one()
     if dead.subject_id is None:
         return
-    now = clock.now()
-    match dead.kind:
-        case "inspect":
-            await _refuse_upload(session, step, dead.subject_id)
-        case "verify":
-            verification = await session.scalar(_own(Verification, step, dead.subject_id))
-            if verification is not None and verification.state == "queued":
-                verification.state, verification.finished_at = "failed", now
-                await wake_waiters(session, verification.id)
-        case "reference":
-            await give_up_reference(session, step.tenant_id, dead.subject_id)
-        case "notify":
-            delivery = await session.scalar(_own(WebhookDelivery, step, dead.subject_id))
-            if delivery is not None and delivery.state == "pending":
-                delivery.state, delivery.finished_at = "failed", now
-        case "challenge":
-            endpoint = await session.scalar(_own(WebhookEndpoint, step, dead.subject_id))
-            if endpoint is not None and endpoint.state == "unverified":
-                endpoint.last_error = "The challenge could not be sent. Start it again."
-                await wake_waiters(session, endpoint.id)
-        case _:  # a purge or a sheet has nothing that waits for it
-            return
+    ends = {
+        "inspect": _refuse_upload,
+        "verify": _give_up_verification,
+        "judge": _give_up_file,
+        "conclude": _give_up_check,
+        "reference": give_up_reference,
+        "notify": _give_up_delivery,
+        "challenge": _give_up_challenge,
+    }
+    if dead.kind in ends:  # a purge or a sheet has nothing that waits for it
+        await ends[dead.kind](session, step.tenant_id, dead.subject_id)
 
 
-async def _refuse_upload(session: TenantSession, step: ClaimedStep, media_id: UUID) -> None:
-    file = await session.scalar(_own(MediaFile, step, media_id))
+async def _give_up_verification(session: TenantSession, tenant_id: UUID, verification_id: UUID) -> None:
+    verification = await session.scalar(_own(Verification, tenant_id, verification_id))
+    if verification is not None and verification.state == "queued":
+        verification.state, verification.finished_at = "failed", clock.now()
+        await wake_waiters(session, verification.id)
+
+
+async def _give_up_delivery(session: TenantSession, tenant_id: UUID, delivery_id: UUID) -> None:
+    delivery = await session.scalar(_own(WebhookDelivery, tenant_id, delivery_id))
+    if delivery is not None and delivery.state == "pending":
+        delivery.state, delivery.finished_at = "failed", clock.now()
+
+
+async def _give_up_challenge(session: TenantSession, tenant_id: UUID, endpoint_id: UUID) -> None:
+    endpoint = await session.scalar(_own(WebhookEndpoint, tenant_id, endpoint_id))
+    if endpoint is not None and endpoint.state == "unverified":
+        endpoint.last_error = "The challenge could not be sent. Start it again."
+        await wake_waiters(session, endpoint.id)
+
+
+async def _refuse_upload(session: TenantSession, tenant_id: UUID, media_id: UUID) -> None:
+    file = await session.scalar(_own(MediaFile, tenant_id, media_id))
     if file is None or file.state != "inspecting":
         return
     file.state, file.finished_at = "refused", clock.now()
@@ -115,9 +166,9 @@ async def _refuse_upload(session: TenantSession, step: ClaimedStep, media_id: UU
     file.problem_detail = "Looking at this file ended its inspector again and again."
     file.object_key = file.etag = None
     await session.flush()
-    await add_step(session, step.tenant_id, kind="purge", lane="inspect", subject_id=file.id)
+    await add_step(session, tenant_id, kind="purge", lane="inspect", subject_id=file.id)
     await announce_media(session, file)
 
 
-def _own(record: type[T], step: ClaimedStep, identifier: UUID) -> Select[T]:
-    return select(record).where(record.tenant_id == step.tenant_id, record.id == identifier)
+def _own(record: type[T], tenant_id: UUID, identifier: UUID) -> Select[T]:
+    return select(record).where(record.tenant_id == tenant_id, record.id == identifier)

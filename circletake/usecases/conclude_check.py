@@ -4,22 +4,19 @@ The verdicts are told as soon as they are there (`consistency_check.judged`); `c
 the sheet is drawn, signed and published, so that whoever hears it finds it.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import defer
+from sqlalchemy import Row, select
 
-from circletake.domain.consistency.calibration import probability
 from circletake.domain.consistency.materials import MaterialJudgement
 from circletake.domain.consistency.profiles import Profile
 from circletake.domain.consistency.sequences import SequenceJudgement, SequenceShot, judge_sequence
-from circletake.domain.consistency.words import Aspect, CharacterKind, Verdict
+from circletake.domain.consistency.words import CharacterKind, Verdict
 from circletake.kit import clock
-from circletake.ports import CastMember, FrameSeen
+from circletake.ports import EvaluatorDown
 from circletake.records.characters import Character, Look
 from circletake.records.consistency import (
     CheckMaterial,
@@ -34,15 +31,15 @@ from circletake.records.generations import Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.check_events import announce_check, worst
+from circletake.usecases.compare_shots import PairScores, ShotPair, compare_pairs
 from circletake.usecases.draw_continuity import draw_continuity
 from circletake.usecases.events import wake_dispatcher
-from circletake.usecases.judge_material import profiles_of
-from circletake.usecases.observe_media import known_observations, part_of
+from circletake.usecases.material_work import ENDED, character_profile
 from circletake.usecases.plan_check import CastLook, approved_cast
+from circletake.usecases.record_judgements import lock_check, wait_for_evaluator
+from circletake.usecases.resolve_material import is_one_of
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence
 from circletake.usecases.tools import TenantAtWork, Tools
-
-PAIRS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class CheckedShot:
     label: str
     scene: str | None
     media_type: str
-    judgements: Mapping[UUID, Judgement]  # by the check's subject
+    judgements: Mapping[UUID, Row[Any]]  # by the check's subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,7 @@ class CheckedSubject:
     character_id: UUID
     name: str
     kind: CharacterKind
+    deleted: bool  # meanwhile: its verdicts stay on record, it is shown no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,14 @@ class Checked:
     shots: Sequence[CheckedShot]
     looks: Mapping[UUID, str]  # names
     cast: Sequence[CastLook]
-    profiles: Mapping[str, Profile]  # by the look's key
+    profiles: Mapping[UUID, Profile]  # by character
 
     def profile(self, subject: CheckedSubject) -> Profile:
-        """The profile of this subject: of all its looks one, as profiles are a character's."""
-        return next(
-            self.profiles[look.key] for look in self.cast if look.character_id == subject.character_id
-        )
+        return self.profiles[subject.character_id]
+
+    def line(self, subject: CheckedSubject) -> list[CheckedShot]:
+        """The shots in which this subject was judged."""
+        return [shot for shot in self.shots if subject.id in shot.judgements]
 
 
 async def conclude_check(tools: Tools, step: ClaimedStep) -> None:
@@ -91,54 +90,63 @@ async def conclude_check(tools: Tools, step: ClaimedStep) -> None:
     if checked is None:
         return
     if checked.check.judged_at is None:
-        await _judge_together(tools, checked)
+        try:
+            pairs = await compare_pairs(tools, tenant, step.tenant_id, _pairs(checked))
+        except EvaluatorDown as down:
+            await wait_for_evaluator(tools, step, checked.check.id, str(down))
+            return
+        if not await _record(tools, checked, _together(checked, pairs)):
+            return
     await draw_continuity(tools, checked)
 
 
 async def _read(tools: Tools, tenant: TenantAtWork, step: ClaimedStep) -> Checked | None:
     async with tools.database.tenant(step.tenant_id) as session:
         check = await session.get_one(ConsistencyCheck, step.subject_id)
-        if check.finished_at is not None:
+        if check.state in ENDED:
             await end_step(session, step)
             return None
         subjects = await _subjects(session, check.id)
         shots = await _shots(session, check)
         cast = await approved_cast(session, check.production_id)
         look_ids = {each.look_id for shot in shots for each in shot.judgements.values()}
-        looks = (await session.execute(select(Look.id, Look.name).where(Look.id.in_(look_ids)))).all()
-    with_looks = {look.character_id for look in cast}
+        looks = await session.execute(select(Look.id, Look.name).where(is_one_of(Look.id, list(look_ids))))
+        names = {row.id: row.name for row in looks}
     return Checked(
         step=step,
         tenant=tenant,
         check=check,
-        subjects=[each for each in subjects if each.character_id in with_looks],
+        subjects=subjects,
         shots=shots,
-        looks={row.id: row.name for row in looks},
+        looks=names,
         cast=cast,
-        profiles=profiles_of(check, cast),
+        profiles={each.character_id: character_profile(check, each.character_id) for each in subjects},
     )
 
 
 async def _subjects(session: TenantSession, check_id: UUID) -> list[CheckedSubject]:
     rows = await session.execute(
-        select(CheckSubject.id, Character.id, Character.script_name, Character.kind)
+        select(
+            CheckSubject.id,
+            Character.id,
+            Character.script_name,
+            Character.kind,
+            Character.deleted_at.is_not(None),
+        )
         .join(Character, Character.id == CheckSubject.character_id)
         .where(CheckSubject.check_id == check_id)
         .order_by(CheckSubject.position)
     )
-    return [CheckedSubject(own, character, name, CharacterKind(kind)) for own, character, name, kind in rows]
+    return [
+        CheckedSubject(own, character, name, CharacterKind(kind), deleted)
+        for own, character, name, kind, deleted in rows
+    ]
 
 
 async def _shots(session: TenantSession, check: ConsistencyCheck) -> list[CheckedShot]:
-    judgements: dict[UUID, dict[UUID, Judgement]] = {}
-    rows = await session.execute(
-        select(CheckResult.material_id, CheckResult.subject_id, Judgement)
-        .join(Judgement, Judgement.id == CheckResult.judgement_id)
-        .where(CheckResult.check_id == check.id)
-        .options(defer(Judgement.crop), defer(Judgement.frames), defer(Judgement.opinion_text))
-    )
-    for material_id, subject_id, judgement in rows:
-        judgements.setdefault(material_id, {})[subject_id] = judgement
+    judgements: dict[UUID, dict[UUID, Row[Any]]] = {}
+    for row in await session.execute(_judgements(check)):
+        judgements.setdefault(row.material_id, {})[row.subject_id] = row
     found = (
         await session.execute(
             select(
@@ -158,146 +166,103 @@ async def _shots(session: TenantSession, check: ConsistencyCheck) -> list[Checke
         )
     ).all()
     several = check.generation_id is not None  # takes of one shot, not shots of a story
-    labels: dict[str, int] = {}
+    taken: set[str] = set()
     shots = []
     for material, name, media_type, shot_code, sequence_code, number in found:
-        label = (None if several else shot_code) or (f"take {number}" if number else name)
-        labels[label] = labels.get(label, 0) + 1
-        if labels[label] > 1:
-            label = f"{label} take {number}" if number else f"{label} ({labels[label]})"
-            labels[label] = labels.get(label, 0) + 1
-            label = label if labels[label] == 1 else f"{label} ({labels[label]})"
+        label = _label(
+            (None if several else shot_code) or (f"take {number}" if number else name), number, taken
+        )
+        taken.add(label)
         shots.append(CheckedShot(material, label, sequence_code, media_type, judgements.get(material.id, {})))
     return shots
 
 
-async def _judge_together(tools: Tools, checked: Checked) -> None:
-    """Across the shots, per subject; recorded and told."""
-    found: list[tuple[CheckedSubject, SequenceJudgement]] = []
-    beside: dict[UUID, dict[str, Any]] = {}
+def _judgements(check: ConsistencyCheck) -> Any:
+    """What the end of a check needs of its judgements: neither their frames nor what was cut out."""
+    return (
+        select(
+            CheckResult.material_id,
+            CheckResult.subject_id,
+            Judgement.id,
+            Judgement.look_id,
+            Judgement.media_id,
+            Judgement.verdict,
+            Judgement.score,
+            Judgement.reasons,
+            Judgement.worst_frame,
+            Judgement.figure,
+            Judgement.body,
+            Judgement.beside,
+        )
+        .join(Judgement, Judgement.id == CheckResult.judgement_id)
+        .where(CheckResult.tenant_id == check.tenant_id, CheckResult.check_id == check.id)
+    )
+
+
+def _label(name: str, take: int | None, taken: set[str]) -> str:
+    """Return a name that no other file of this check has: two takes of a shot, or the same file twice."""
+    if name in taken and take and not name.startswith("take "):
+        name = f"{name} take {take}"
+    label, count = name, 1
+    while label in taken:
+        count += 1
+        label = f"{name} ({count})"
+    return label
+
+
+def _pairs(checked: Checked) -> list[ShotPair]:
+    """Every subject's neighbours in story order. Takes of one shot, as an enforcement's are, never cut together."""
+    if checked.check.generation_id is not None:
+        return []
+    pairs = []
     for subject in checked.subjects:
-        line = [shot for shot in checked.shots if shot.judgements.get(subject.id) is not None]
-        pairs = await _neighbours(tools, checked, subject, line, beside)
+        line = checked.line(subject)
+        for at in range(len(line) - 1):
+            before, after = (line[place].judgements[subject.id] for place in (at, at + 1))
+            profile = checked.profile(subject)
+            pairs.append(
+                ShotPair(
+                    subject.id,
+                    subject.character_id,
+                    subject.kind,
+                    profile.prior,
+                    at,
+                    line[at + 1].material.position,
+                    before,
+                    after,
+                )
+            )
+    return pairs
+
+
+def _together(checked: Checked, pairs: PairScores) -> list[tuple[CheckedSubject, SequenceJudgement]]:
+    """Across the shots, per subject."""
+    found = []
+    for subject in checked.subjects:
         shots = [
             SequenceShot(
                 shot.label,
                 MaterialJudgement.from_json(shot.judgements[subject.id].body),
                 str(shot.judgements[subject.id].look_id),
             )
-            for shot in line
+            for shot in checked.line(subject)
         ]
-        found.append((subject, judge_sequence(shots, pairs, checked.profile(subject), subject.kind)))
-    await _record(tools, checked, found, beside)
-
-
-async def _neighbours(
-    tools: Tools,
-    checked: Checked,
-    subject: CheckedSubject,
-    line: Sequence[CheckedShot],
-    beside: dict[UUID, dict[str, Any]],
-) -> dict[tuple[int, int], Mapping[Aspect, float]]:
-    """How alike the subject is in shots that follow each other. Kept with the later one's judgement: a pair is
-    compared once in its life."""
-    if checked.check.generation_id is not None:
-        return {}  # takes of one shot never cut together
-    pairs: dict[tuple[int, int], Mapping[Aspect, float]] = {}
-    wanted: list[tuple[int, int]] = []
-    for at in range(len(line) - 1):
-        before, after = (line[place].judgements[subject.id] for place in (at, at + 1))
-        known = after.beside.get(str(before.id))
-        if known is not None:
-            pairs[at, at + 1] = {Aspect(name): p for name, p in known.items()}
-        else:
-            wanted.append((at, at + 1))
-    if not wanted:
-        return pairs
-    seen = await _seen(tools, checked, subject, [line[at] for pair in wanted for at in pair])
-    gate = asyncio.Semaphore(PAIRS_AT_ONCE)
-
-    async def compare(pair: tuple[int, int]) -> None:
-        before, after = (line[place].judgements[subject.id] for place in pair)
-        async with gate:
-            scores = await _alike(tools, checked, subject, seen.get(before.id), seen.get(after.id))
-        pairs[pair] = scores
-        beside.setdefault(after.id, dict(after.beside))[str(before.id)] = {
-            aspect.value: round(p, 6) for aspect, p in scores.items()
-        }
-
-    await asyncio.gather(*(compare(pair) for pair in wanted))
-    return pairs
-
-
-async def _seen(
-    tools: Tools, checked: Checked, subject: CheckedSubject, shots: Sequence[CheckedShot]
-) -> dict[UUID, FrameSeen]:
-    """The frame that each judgement is about, reduced to the subject's own figure, by the judgement's id."""
-    part = part_of(subject.kind)
-    async with tools.database.tenant(checked.step.tenant_id) as session:
-        known = await known_observations(
-            session,
-            checked.tenant.seal,
-            str(tools.evaluator.id),
-            [shot.material.media_id for shot in shots],
-            [part],
-        )
-    found: dict[UUID, FrameSeen] = {}
-    for shot in shots:
-        judgement = shot.judgements[subject.id]
-        frames = known.get(shot.material.media_id, {})
-        frame = frames.get(judgement.worst_frame if judgement.worst_frame is not None else 0)
-        if frame is None:
-            continue
-        if subject.kind is not CharacterKind.HUMAN:
-            found[judgement.id] = frame
-        elif judgement.figure is not None and judgement.figure < len(frame.figures):
-            own = frame.figures[judgement.figure]
-            found[judgement.id] = FrameSeen(frame.frame, frame.width, frame.height, (own,))
+        own = {(at, at + 1): scores for at, scores in pairs.get(subject.id, {}).items()}
+        found.append((subject, judge_sequence(shots, own, checked.profile(subject), subject.kind)))
     return found
 
 
-async def _alike(
-    tools: Tools,
-    checked: Checked,
-    subject: CheckedSubject,
-    before: FrameSeen | None,
-    after: FrameSeen | None,
-) -> dict[Aspect, float]:
-    """Probability that two shots show the same, per aspect that both show."""
-    if before is None or after is None:
-        return {}
-    human = subject.kind is CharacterKind.HUMAN
-    features = before.figures[0].features if human else before.scene
-    one = CastMember("before", subject.kind, [features], identity=str(subject.character_id))
-    [matches] = await tools.evaluator.compare([one], [after])
-    doubts = {*before.figures[0].doubts, *after.figures[0].doubts} if human else set()
-    profile = checked.profile(subject)
-    scores: dict[Aspect, float] = {}
-    for match in matches:
-        for aspect, values in match.values.items():
-            calibration = tools.rules.calibrations.get(tools.evaluator.id, aspect)
-            if calibration is not None and aspect not in doubts:
-                scores[aspect] = probability(calibration, values, prior=profile.prior)
-    return scores
-
-
 async def _record(
-    tools: Tools,
-    checked: Checked,
-    found: Sequence[tuple[CheckedSubject, SequenceJudgement]],
-    beside: Mapping[UUID, Mapping[str, Any]],
-) -> None:
-    async with tools.database.tenant(checked.step.tenant_id) as session:
-        check = (
-            await session.scalars(
-                select(ConsistencyCheck).where(ConsistencyCheck.id == checked.check.id).with_for_update()
-            )
-        ).one()
-        await hold_fence(session, checked.step)
-        for judgement_id, told in beside.items():
-            judgement = await session.get(Judgement, judgement_id, options=[defer(Judgement.crop)])
-            if judgement is not None:
-                judgement.beside = dict(told)
+    tools: Tools, checked: Checked, found: Sequence[tuple[CheckedSubject, SequenceJudgement]]
+) -> bool:
+    """Put the verdicts on record and tell them. False: the check has ended meanwhile, and so has the step."""
+    step = checked.step
+    async with tools.database.tenant(step.tenant_id) as session:
+        check = await lock_check(session, step.tenant_id, checked.check.id)
+        await hold_fence(session, step)
+        if check.state in ENDED:
+            await end_step(session, step)
+            return False
         verdict = _verdict(checked, found)
         check.verdict = verdict.value if verdict else None
         check.summary = {
@@ -314,11 +279,12 @@ async def _record(
         await wake_dispatcher(session)
         for name in ("verdict", "summary", "judged_at", "state"):
             setattr(checked.check, name, getattr(check, name))
+    return True
 
 
 def _verdict(checked: Checked, found: Sequence[tuple[CheckedSubject, SequenceJudgement]]) -> Verdict | None:
     """The gravest of the subjects'; of an enforcement's takes the best one's. A file that can't be read is never
-    a pass: a person looks."""
+    a pass: a person looks. Where nobody was left to be judged, nothing can be said."""
     if checked.check.generation_id is not None:
         takes = [
             worst([Verdict(each.verdict) for each in shot.judgements.values()]) for shot in checked.shots
@@ -328,4 +294,4 @@ def _verdict(checked: Checked, found: Sequence[tuple[CheckedSubject, SequenceJud
     verdicts = [judged.verdict for _, judged in found if judged.shots]
     if any(shot.material.state == "unreadable" for shot in checked.shots):
         verdicts.append(Verdict.NEEDS_HUMAN)
-    return worst(verdicts)
+    return worst(verdicts or [Verdict.NOT_ASSESSABLE])

@@ -28,14 +28,17 @@ from circletake.ports import (
     StorageFault,
     StoredObject,
 )
-from circletake.records.characters import Reference
-from circletake.records.consistency import CheckMaterial, ConsistencyCheck, Judgement
+from circletake.records.characters import Character, Reference
+from circletake.records.consistency import CheckMaterial, CheckResult, Judgement
 from circletake.records.media import MediaFile
+from circletake.records.session import TenantSession
 from circletake.usecases.check_events import announce_check
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
+from circletake.usecases.material_work import ENDED
 from circletake.usecases.publish_file import Output, publish_files
-from circletake.usecases.steps import end_step, put_off
+from circletake.usecases.record_judgements import lock_check
+from circletake.usecases.steps import end_step, hold_fence, put_off
 from circletake.usecases.tools import Tools
 
 if TYPE_CHECKING:
@@ -95,8 +98,10 @@ async def _rows(tools: Tools, checked: "Checked", folder: Path) -> list[Continui
     told = {each["subject"]: each for each in checked.check.summary.get("subjects", [])}
     rows = []
     for subject in checked.subjects:
-        shots = [shot for shot in checked.shots if subject.id in shot.judgements]
-        if not shots and not any(shot.material.state == "unreadable" for shot in checked.shots):
+        shots = checked.line(subject)
+        if subject.deleted or (
+            not shots and not any(shot.material.state == "unreadable" for shot in checked.shots)
+        ):
             continue
         sequence = told.get(str(subject.id), {})
         slow = [each for each in sequence.get("drifts", []) if each["kind"] == "slow_drift"]
@@ -155,12 +160,15 @@ def _cell(
 
 
 async def _crops(tools: Tools, checked: "Checked") -> dict[UUID, bytes]:
-    wanted = [each.id for shot in checked.shots for each in shot.judgements.values()]
     async with tools.database.tenant(checked.step.tenant_id) as session:
         rows = (
             await session.execute(
-                select(Judgement.id, Judgement.crop).where(
-                    Judgement.id.in_(wanted), Judgement.crop.is_not(None)
+                select(Judgement.id, Judgement.crop)
+                .join(CheckResult, CheckResult.judgement_id == Judgement.id)
+                .where(
+                    CheckResult.tenant_id == checked.step.tenant_id,
+                    CheckResult.check_id == checked.check.id,
+                    Judgement.crop.is_not(None),
                 )
             )
         ).all()
@@ -282,12 +290,8 @@ async def _publish(
     ]
 
     async def record(stored: Sequence[StoredObject]) -> bool:
-        await _finish(
-            tools,
-            checked,
-            rows=[{**row, "etag": one.etag} for row, one in zip(rows, stored, strict=True)],
-        )
-        return True
+        recorded = [{**row, "etag": one.etag} for row, one in zip(rows, stored, strict=True)]
+        return await _finish(tools, checked, rows=recorded)
 
     await publish_files(tools, checked.tenant, checked.step, outputs, record=record)
 
@@ -304,14 +308,19 @@ async def _without_sheet(tools: Tools, checked: "Checked", fault: SigningFault) 
 
 async def _finish(
     tools: Tools, checked: "Checked", *, rows: Sequence[dict[str, Any]], code: str | None = None
-) -> None:
+) -> bool:
+    """Record the sheet and the check's end. False: it was canceled meanwhile, or somebody whom the sheet shows was
+    deleted and it has to be drawn again without them; then the files aren't wanted."""
     step = checked.step
     async with tools.database.tenant(step.tenant_id) as session:
-        check = (
-            await session.scalars(
-                select(ConsistencyCheck).where(ConsistencyCheck.id == checked.check.id).with_for_update()
-            )
-        ).one()
+        check = await lock_check(session, step.tenant_id, checked.check.id)
+        await hold_fence(session, step)
+        if check.state in ENDED:
+            await end_step(session, step)
+            return False
+        if rows and await _deleted_meanwhile(session, checked):
+            await put_off(session, step, seconds=0, trouble="character_deleted", counted=False)
+            return False
         for row in rows:
             await session.execute(insert(MediaFile).values(finished_at=func.now(), **row))
         if rows:
@@ -321,3 +330,21 @@ async def _finish(
         await announce_check(session, check, "consistency_check.finished")
         await end_step(session, step, trouble=code)
         await wake_dispatcher(session)
+    return True
+
+
+async def _deleted_meanwhile(session: TenantSession, checked: "Checked") -> bool:
+    """Say whether the sheet shows somebody who was deleted since it was begun. Until this transaction ends nobody
+    else can be: whoever deletes a character then finds the sheet on record and takes it back."""
+    shown = [subject.character_id for subject in checked.subjects if not subject.deleted]
+    living = await session.scalars(
+        select(Character.id)
+        .where(
+            Character.tenant_id == checked.step.tenant_id,
+            Character.id.in_(shown),
+            Character.deleted_at.is_(None),
+        )
+        .order_by(Character.id)
+        .with_for_update(read=True)
+    )
+    return len(living.all()) < len(shown)

@@ -102,6 +102,8 @@ async def list_checks(
     if before is not None:
         query = query.where(tuple_(ConsistencyCheck.created_at, ConsistencyCheck.id) < before)
     query = query.order_by(ConsistencyCheck.created_at.desc(), ConsistencyCheck.id.desc()).limit(limit)
+    # a season's summary is half a megabyte, and no list shows it
+    query = query.options(defer(ConsistencyCheck.summary), defer(ConsistencyCheck.profile))
     async with database.tenant(tenant_id) as session:
         return list(await session.scalars(query))
 

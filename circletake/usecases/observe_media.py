@@ -6,7 +6,7 @@ Kept per file, evaluator version, part and frame. It is biometric data: it goes 
 import base64
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from circletake.ports import Figure, FrameSeen, Seal
 from circletake.records.consistency import Observation
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.resolve_material import is_one_of
 from circletake.usecases.tools import TenantAtWork, Tools
 
 PEOPLE, SCENE = "people", "scene"
@@ -33,22 +34,45 @@ async def known_observations(
 
     A frame of which one part is missing is left out: it has to be seen again.
     """
-    if not media_ids:
+    return await known_parts(session, seal, evaluator, dict.fromkeys(media_ids, frozenset(parts)))
+
+
+async def known_parts(
+    session: TenantSession,
+    seal: Seal,
+    evaluator: str,
+    parts: Mapping[UUID, frozenset[str]],
+    *,
+    frames: Mapping[UUID, Collection[int]] | None = None,
+) -> dict[UUID, dict[int, FrameSeen]]:
+    """The same, with the parts that are asked of each file; of `frames` only, where they are given."""
+    wanted = frozenset[str]().union(*parts.values())
+    if not wanted:
         return {}
-    rows = await session.scalars(
-        select(Observation).where(
-            Observation.media_id.in_(media_ids),
-            Observation.evaluator == evaluator,
-            Observation.part.in_(parts),
-        )
+    query = select(
+        Observation.id,
+        Observation.media_id,
+        Observation.part,
+        Observation.frame,
+        Observation.width,
+        Observation.height,
+        Observation.body,
+    ).where(
+        is_one_of(Observation.media_id, list(parts)),
+        Observation.evaluator == evaluator,
+        Observation.part.in_(wanted),
     )
-    found: dict[tuple[UUID, int], dict[str, Observation]] = {}
-    for row in rows:
-        found.setdefault((row.media_id, row.frame), {})[row.part] = row
+    if frames is not None:
+        query = query.where(Observation.frame.in_({at for each in frames.values() for at in each}))
+    found: dict[tuple[UUID, int], dict[str, Any]] = {}  # rows, by part
+    for row in await session.execute(query):
+        if frames is None or row.frame in frames.get(row.media_id, ()):
+            found.setdefault((row.media_id, row.frame), {})[row.part] = row
     known: dict[UUID, dict[int, FrameSeen]] = {}
     for (media_id, frame), by_part in found.items():
-        if all(part in by_part for part in parts):
-            known.setdefault(media_id, {})[frame] = _open(seal, by_part)
+        own = parts[media_id]
+        if own <= by_part.keys():
+            known.setdefault(media_id, {})[frame] = _open(seal, {part: by_part[part] for part in own})
     return known
 
 
@@ -104,6 +128,23 @@ def part_of(kind: CharacterKind) -> str:
     return PEOPLE if kind is CharacterKind.HUMAN else SCENE
 
 
+def reference_features(seen: FrameSeen | None, kind: CharacterKind, figure: int | None) -> bytes | None:
+    """Return what a reference contributes: the chosen figure, or the one with the largest face, or the scene."""
+    if seen is None:
+        return None
+    if kind is not CharacterKind.HUMAN:
+        return seen.scene or None
+    chosen = chosen_figure(seen, figure)
+    return None if chosen is None else seen.figures[chosen].features
+
+
+def chosen_figure(seen: FrameSeen, figure: int | None) -> int | None:
+    """Return the figure that a person chose, or the one with the largest face."""
+    if figure is not None and figure < len(seen.figures):
+        return figure
+    return max(range(len(seen.figures)), key=lambda at: seen.figures[at].face_px, default=None)
+
+
 def _row(seal: Seal, file: MediaFile, seen: FrameSeen, part: str, evaluator: str) -> dict[str, Any]:
     identifier = new_id()
     content = (
@@ -124,7 +165,7 @@ def _row(seal: Seal, file: MediaFile, seen: FrameSeen, part: str, evaluator: str
     }
 
 
-def _open(seal: Seal, by_part: Mapping[str, Observation]) -> FrameSeen:
+def _open(seal: Seal, by_part: Mapping[str, Any]) -> FrameSeen:
     one = next(iter(by_part.values()))
     people, scene = by_part.get(PEOPLE), by_part.get(SCENE)
     figures = [] if people is None else json.loads(_opened(seal, people))
@@ -137,7 +178,7 @@ def _open(seal: Seal, by_part: Mapping[str, Observation]) -> FrameSeen:
     )
 
 
-def _opened(seal: Seal, row: Observation) -> bytes:
+def _opened(seal: Seal, row: Any) -> bytes:
     return seal.open(row.body, place=f"observations.body:{row.id}")
 
 

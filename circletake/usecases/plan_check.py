@@ -3,32 +3,24 @@
 Everything that can be wrong with the question is found here, before anything is queued.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from circletake.domain.consistency.words import CharacterKind
 from circletake.domain.errors import Invalid
-from circletake.domain.kinds import MediaRole
 from circletake.domain.pictures import Violation
-from circletake.domain.takes import TakeState
 from circletake.records.characters import Character, Look, LookShot, Reference, ReferenceSet
-from circletake.records.context import Production, Shot
-from circletake.records.context import Sequence as SequenceRecord
-from circletake.records.generations import Generation, Take
+from circletake.records.context import Production
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.resolve_material import Found, MaterialAsked, is_one_of, resolve_material
 
 MAX_SUBJECTS = 40
 MAX_MATERIALS = 2000
-JUDGED_ROLES = frozenset(
-    {MediaRole.TAKE, MediaRole.PLATE, MediaRole.CLEAN_PLATE, MediaRole.REFERENCE, MediaRole.PROXY}
-)
+MAX_JUDGEMENTS = 20_000  # characters times files: what one continuity sheet can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +29,6 @@ class SubjectAsked:
 
     character_id: UUID
     look_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MaterialAsked:
-    """One of: a take, a media file, a shot (its circled takes, or its newest), a sequence (its shots).
-
-    `expected`: the characters that must be in it; None leaves it to the breakdown.
-    """
-
-    take_id: UUID | None = None
-    media_id: UUID | None = None
-    shot_id: UUID | None = None
-    sequence_id: UUID | None = None
-    expected: Sequence[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +83,8 @@ async def plan_check(
     found: list[Violation] = []
     cast = await approved_cast(session, production_id)
     found += await _subject_violations(session, production_id, subjects, cast)
-    files, skipped, missing = await _resolve(session, production_id, materials)
-    found += missing
+    files, skipped, missing = await resolve_material(session, production_id, materials)
+    found += missing + await _expected_violations(session, production_id, materials)
     if not files and not found:
         found.append(
             Violation(
@@ -118,16 +96,28 @@ async def plan_check(
     if len(files) > MAX_MATERIALS:
         found.append(
             Violation(
-                "material", "too_much_material", f"At most {MAX_MATERIALS} files in one check: split it."
+                "/material", "too_much_material", f"At most {MAX_MATERIALS} files in one check: split it."
             )
         )
+    if len(files) * len(subjects) > MAX_JUDGEMENTS:
+        message = f"At most {MAX_JUDGEMENTS} characters times files in one check: split it."
+        found.append(Violation("/material", "too_much_material", message))
     if found:
         raise Invalid(found)
-    breakdown = await _breakdown(session, subjects, [each.shot_id for each in files])
+    breakdown = await _breakdown(session, [each.shot_id for each in files])
     planned, found = _with_looks(files, subjects, cast, breakdown)
     if found:
         raise Invalid(found)
-    return CheckPlan(production, subjects, planned, cast, skipped)
+    judged = [each for each in planned if each.looks]
+    skipped += [
+        {"media_id": str(each.file.id), "shot_id": str(each.shot_id), "reason": "not_in_breakdown"}
+        for each in planned
+        if not each.looks
+    ]
+    if not judged:
+        message = "By the breakdown none of these characters is in any of it: say who is `expected`."
+        raise Invalid([Violation("/material", "no_material", message)])
+    return CheckPlan(production, subjects, judged, cast, skipped)
 
 
 async def plan_subjects(
@@ -146,9 +136,9 @@ async def plan_subjects(
     found = await _subject_violations(session, production_id, subjects, cast)
     if found:
         raise Invalid(found)
-    breakdown = await _breakdown(session, subjects, [shot_id])
+    breakdown = await _breakdown(session, [shot_id])
     everybody = frozenset(each.character_id for each in subjects)
-    to_come = _Found(MediaFile(), None, shot_id, everybody, "")
+    to_come = Found(MediaFile(), None, shot_id, everybody)
     planned, found = _with_looks([to_come], subjects, cast, breakdown)
     if found:
         raise Invalid(found)
@@ -222,146 +212,44 @@ async def _subject_violations(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    file: MediaFile
-    take_id: UUID | None
-    shot_id: UUID | None
-    expected: frozenset[UUID] | None
-    place: str
-
-
-async def _resolve(
+async def _expected_violations(
     session: TenantSession, production_id: UUID, materials: Sequence[MaterialAsked]
-) -> tuple[list[_Found], list[dict[str, str]], list[Violation]]:
-    """Find the files, in the order that was asked for and, inside a sequence, in the order of its shots' codes."""
-    shots = await _shots(session, production_id, materials)
-    takes = await _takes_of_shots(session, shots)
-    direct = await _direct(session, production_id, materials)
-    files: list[_Found] = []
-    skipped: list[dict[str, str]] = []
-    missing: list[Violation] = []
-    for position, asked in enumerate(materials):
-        place = f"/material/{position}"
-        expected = None if asked.expected is None else frozenset(asked.expected)
-        one = asked.take_id or asked.media_id
-        if one is not None:
-            pair = direct.get(one)
-            if pair is None:
-                what = "take" if asked.take_id else "media file"
-                message = f"This {what} isn't in this production, has no picture (yet), or isn't yours."
-                missing.append(
-                    Violation(f"{place}/{'take_id' if asked.take_id else 'media_id'}", "not_found", message)
-                )
-                continue
-            files.append(_Found(pair[0], pair[1], pair[0].shot_id, expected, place))
-            continue
-        wanted = [
-            shot
-            for shot in shots
-            if (asked.shot_id is not None and shot.id == asked.shot_id)
-            or (asked.sequence_id is not None and shot.sequence_id == asked.sequence_id)
-        ]
-        if not wanted:
-            name = "shot_id" if asked.shot_id else "sequence_id"
-            message = "There is no such shot here, or the sequence has no shots."
-            missing.append(Violation(f"{place}/{name}", "not_found", message))
-        for shot in wanted:
-            own = takes.get(shot.id, [])
-            if not own:
-                skipped.append({"shot_id": str(shot.id), "reason": "no_take"})
-            files += [_Found(file, take_id, shot.id, expected, place) for take_id, file in own]
-    return files, skipped, missing
-
-
-async def _shots(
-    session: TenantSession, production_id: UUID, materials: Sequence[MaterialAsked]
-) -> list[Shot]:
-    shot_ids = [each.shot_id for each in materials if each.shot_id]
-    sequence_ids = [each.sequence_id for each in materials if each.sequence_id]
-    if not shot_ids and not sequence_ids:
+) -> list[Violation]:
+    named = {each for asked in materials for each in asked.expected or ()}
+    if not named:
         return []
-    rows = await session.scalars(
-        select(Shot)
-        .outerjoin(SequenceRecord, SequenceRecord.id == Shot.sequence_id)
-        .where(
-            Shot.production_id == production_id,
-            or_(Shot.id.in_(shot_ids), Shot.sequence_id.in_(sequence_ids)),
-        )
-        .order_by(SequenceRecord.code, Shot.code)
-    )
-    return list(rows)
-
-
-async def _takes_of_shots(
-    session: TenantSession, shots: Sequence[Shot]
-) -> dict[UUID, list[tuple[UUID, MediaFile]]]:
-    """Of each shot its circled takes, or else its newest one: what would be shown of it today."""
-    if not shots:
-        return {}
-    rows = await session.execute(
-        select(Generation.shot_id, Take.id, Take.circled, MediaFile)
-        .join(Generation, Generation.id == Take.generation_id)
-        .join(MediaFile, MediaFile.id == Take.media_id)
-        .where(
-            Generation.shot_id.in_([shot.id for shot in shots]),
-            Take.state == TakeState.SUCCEEDED.value,
-            Take.rejected.is_(False),
-            MediaFile.state == "ready",
-        )
-        .order_by(Take.created_at, Take.id)
-    )
-    circled: dict[UUID, list[tuple[UUID, MediaFile]]] = {}
-    newest: dict[UUID, list[tuple[UUID, MediaFile]]] = {}
-    for shot_id, take_id, is_circled, file in rows:
-        if shot_id is None:
-            continue
-        if is_circled:
-            circled.setdefault(shot_id, []).append((take_id, file))
-        newest[shot_id] = [(take_id, file)]
-    return {**newest, **circled}
-
-
-async def _direct(
-    session: TenantSession, production_id: UUID, materials: Sequence[MaterialAsked]
-) -> dict[UUID, tuple[MediaFile, UUID | None]]:
-    """Files named by themselves or by their take, under the id that named them."""
-    media_ids = [each.media_id for each in materials if each.media_id]
-    take_ids = [each.take_id for each in materials if each.take_id]
-    if not media_ids and not take_ids:
-        return {}
-    rows = await session.scalars(
-        select(MediaFile).where(
-            MediaFile.production_id == production_id,
-            MediaFile.state == "ready",
-            MediaFile.role.in_([role.value for role in JUDGED_ROLES]),
-            or_(
-                MediaFile.id.in_(media_ids),
-                and_(MediaFile.take_id.in_(take_ids), MediaFile.role == MediaRole.TAKE.value),
-            ),
+    known = set(
+        await session.scalars(
+            select(Character.id).where(
+                Character.production_id == production_id,
+                Character.deleted_at.is_(None),
+                is_one_of(Character.id, list(named)),
+            )
         )
     )
-    found: dict[UUID, tuple[MediaFile, UUID | None]] = {}
-    for file in rows:
-        found[file.id] = (file, file.take_id)
-        if file.take_id is not None and file.role == MediaRole.TAKE.value:
-            found[file.take_id] = (file, file.take_id)
-    return found
+    message = "This character doesn't exist in this production, or isn't yours."
+    return [
+        Violation(f"/material/{position}/expected/{place}", "not_found", message)
+        for position, asked in enumerate(materials)
+        for place, character_id in enumerate(asked.expected or ())
+        if character_id not in known
+    ]
 
 
-async def _breakdown(
-    session: TenantSession, subjects: Sequence[SubjectAsked], shot_ids: Iterable[UUID | None]
-) -> dict[tuple[UUID, UUID], UUID]:
-    """(character, shot) to look, as the studio's breakdown says."""
+async def _breakdown(session: TenantSession, shot_ids: Iterable[UUID | None]) -> dict[UUID, dict[UUID, UUID]]:
+    """Who is in these shots, in which look, as the studio's breakdown says. A shot that isn't in it: nobody said."""
     shots = {shot_id for shot_id in shot_ids if shot_id is not None}
     if not shots:
         return {}
     rows = await session.execute(
         select(LookShot.character_id, LookShot.shot_id, LookShot.look_id).where(
-            LookShot.shot_id.in_(shots), LookShot.character_id.in_([each.character_id for each in subjects])
+            is_one_of(LookShot.shot_id, list(shots))
         )
     )
-    return {(character_id, shot_id): look_id for character_id, shot_id, look_id in rows}
+    found: dict[UUID, dict[UUID, UUID]] = {}
+    for character_id, shot_id, look_id in rows:
+        found.setdefault(shot_id, {})[character_id] = look_id
+    return found
 
 
 async def planned_again(
@@ -378,85 +266,53 @@ async def planned_again(
 
     A subject whose look has gone meanwhile is left out.
     """
-    breakdown = await _breakdown(session, subjects, [shot_id])
+    breakdown = await _breakdown(session, [shot_id])
     wanted = None if expected is None else frozenset(UUID(each) for each in expected)
-    planned, _ = _with_looks([_Found(file, take_id, shot_id, wanted, "")], subjects, cast, breakdown)
+    planned, _ = _with_looks([Found(file, take_id, shot_id, wanted)], subjects, cast, breakdown)
     return planned[0]
 
 
 def _with_looks(
-    files: Sequence[_Found],
+    files: Sequence[Found],
     subjects: Sequence[SubjectAsked],
     cast: Sequence[CastLook],
-    breakdown: Mapping[tuple[UUID, UUID], UUID],
+    breakdown: Mapping[UUID, Mapping[UUID, UUID]],
 ) -> tuple[list[MaterialPlanned], list[Violation]]:
+    """Give every subject of every file its look. Whom neither the breakdown nor anybody else expects in a shot that is
+    broken down isn't looked for there. A plan made again of its own result is the same plan."""
     by_look = {look.look_id: look for look in cast}
-    own = {
-        each.character_id: [look for look in cast if look.character_id == each.character_id]
-        for each in subjects
-    }
-    broken_down = {shot_id for _, shot_id in breakdown}
-    planned, found = [], []
+    own: dict[UUID, list[CastLook]] = {}
+    for look in cast:
+        own.setdefault(look.character_id, []).append(look)
+    planned: list[MaterialPlanned] = []
+    found: list[Violation] = []
     for each in files:
+        in_shot = breakdown.get(each.shot_id) if each.shot_id else None
+        expected = each.expected
+        if expected is None and len(subjects) == 1 and (each.named or in_shot is None):
+            expected = frozenset([subjects[0].character_id])
         looks: dict[int, CastLook] = {}
-        expected = set(each.expected) if each.expected is not None else None
         for position, subject in enumerate(subjects):
-            in_shot = breakdown.get((subject.character_id, each.shot_id)) if each.shot_id else None
-            if expected is None and each.shot_id in broken_down and in_shot is None:
-                continue  # the breakdown says that this character isn't in this shot
-            look_id = subject.look_id or in_shot
-            if look_id is None and len(own[subject.character_id]) == 1:
-                look_id = own[subject.character_id][0].look_id
+            told = None if in_shot is None else in_shot.get(subject.character_id)
+            if in_shot is not None and told is None and subject.character_id not in (expected or ()):
+                continue
+            only = own.get(subject.character_id, [])
+            look_id = subject.look_id or told or (only[0].look_id if len(only) == 1 else None)
             if look_id is None or look_id not in by_look:
-                found.append(
-                    Violation(
-                        f"/subjects/{position}/look_id",
-                        "no_look_for_shot",
-                        "This character has several looks and the breakdown doesn't say which one holds in one of "
-                        "these shots: name the look, or give the look its shots."
-                        if look_id is None
-                        else "The look that holds in one of these shots has no approved reference set.",
-                    )
-                )
+                found.append(_no_look(position, several=look_id is None))
                 continue
             looks[position] = by_look[look_id]
-        if expected is None and (each.shot_id in broken_down or len(subjects) == 1):
-            expected = {look.character_id for look in looks.values()}
-        planned.append(
-            MaterialPlanned(
-                each.file,
-                each.take_id,
-                each.shot_id,
-                frozenset(expected) if expected is not None else None,
-                looks,
-            )
-        )
+        if expected is None and in_shot is not None:
+            expected = frozenset(look.character_id for look in looks.values())
+        planned.append(MaterialPlanned(each.file, each.take_id, each.shot_id, expected, looks))
     return planned, list(dict.fromkeys(found))
 
 
-def digest(document: Any) -> str:
-    """Return the SHA-256 of a JSON document in one spelling, in hex."""
-    return hashlib.sha256(
-        json.dumps(document, sort_keys=True, separators=(",", ":"), default=str).encode()
-    ).hexdigest()
-
-
-def cast_digest(cast: Sequence[CastLook]) -> str:
-    """What the cast is to a judgement: another reference anywhere in it can change what likeness means."""
-    return digest(
-        [[look.key, look.kind, [list(map(str, each)) for each in look.references]] for look in cast]
+def _no_look(position: int, *, several: bool) -> Violation:
+    message = (
+        "This character has several looks and the breakdown doesn't say which one holds in one of these shots: name"
+        " the look, or give the look its shots."
+        if several
+        else "The look that holds in one of these shots has no approved reference set."
     )
-
-
-def judgement_key(material: MaterialPlanned, position: int, *, cast: str, rules: str) -> str:
-    """Everything that one judgement depends on. `rules`: digest of evaluators, profile, sampling, second opinion."""
-    return digest(
-        {
-            "media": str(material.file.id),
-            "subject": material.looks[position].key,
-            "beside": sorted(look.key for look in material.looks.values()),
-            "expected": None if material.expected is None else sorted(map(str, material.expected)),
-            "cast": cast,
-            "rules": rules,
-        }
-    )
+    return Violation(f"/subjects/{position}/look_id", "no_look_for_shot", message)

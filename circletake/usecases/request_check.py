@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Text, and_, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.elements import ColumnElement
 
 from circletake.domain.consistency.profiles import Profile, Scoped, changed
 from circletake.domain.consistency.rules import JudgingRules
@@ -29,16 +31,10 @@ from circletake.records.steps import Step
 from circletake.records.together import insert_together
 from circletake.usecases.events import STEPS_CHANNEL
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.judgement_keys import cast_digest, digest, judgement_keys
 from circletake.usecases.ledger import entry_row
-from circletake.usecases.plan_check import (
-    CheckPlan,
-    MaterialAsked,
-    SubjectAsked,
-    cast_digest,
-    digest,
-    judgement_key,
-    plan_check,
-)
+from circletake.usecases.plan_check import CheckPlan, SubjectAsked, plan_check
+from circletake.usecases.resolve_material import MaterialAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +239,9 @@ async def _record(
     check_id = row["id"]
     subjects = subject_rows(tenant_id, check_id, plan.subjects)
     cast = cast_digest(plan.cast)
-    keys = [
-        {place: judgement_key(material, place, cast=cast, rules=frozen.digest) for place in material.looks}
-        for material in plan.materials
-    ]
-    known = await _judged_before(session, [key for each in keys for key in each.values()])
+    rules = frozen.digest
+    keys = [judgement_keys(material, cast=cast, rules=rules) for material in plan.materials]
+    known = await judged_before(session, tenant_id, [key for each in keys for key in each.values()])
     materials, results, steps = [], [], []
     for position, (material, own) in enumerate(zip(plan.materials, keys, strict=True)):
         material_id = new_id()
@@ -294,9 +288,17 @@ async def _record(
     )
 
 
-async def _judged_before(session: TenantSession, keys: Sequence[str]) -> dict[str, UUID]:
-    rows = await session.execute(select(Judgement.key, Judgement.id).where(Judgement.key.in_(keys)))
+async def judged_before(session: TenantSession, tenant_id: UUID, keys: Sequence[str]) -> dict[str, UUID]:
+    """Return the judgements that are there, by key. One parameter, however many are asked for."""
+    rows = await session.execute(select(Judgement.key, Judgement.id).where(with_keys(tenant_id, keys)))
     return {row.key: row.id for row in rows}
+
+
+def with_keys(tenant_id: UUID, keys: Sequence[str]) -> ColumnElement[bool]:
+    return and_(
+        Judgement.tenant_id == tenant_id,
+        Judgement.key == any_(bindparam(None, list(keys), type_=ARRAY(Text()))),
+    )
 
 
 def material_row(

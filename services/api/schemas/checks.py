@@ -11,8 +11,9 @@ from pydantic import ConfigDict, Field, model_validator
 from circletake.domain.consistency.words import Aspect, Reason, Verdict
 from circletake.records.consistency import ConsistencyCheck
 from circletake.usecases.find_checks import CheckView, MaterialView, ResultView
-from circletake.usecases.plan_check import MAX_SUBJECTS, MaterialAsked, SubjectAsked
+from circletake.usecases.plan_check import MAX_SUBJECTS, SubjectAsked
 from circletake.usecases.request_check import CheckRequest
+from circletake.usecases.resolve_material import MaterialAsked
 from services.api.schemas.common import Body, ExternalRef, Reply, Text
 
 MAX_ITEMS = 500
@@ -40,7 +41,8 @@ class MaterialBody(Body):
     expected: Annotated[list[UUID], Field(max_length=MAX_SUBJECTS)] | None = Field(
         default=None,
         description="The characters that must be in it. Left out: those of the shot's breakdown; in a check of one"
-        " character, that one. Whoever isn't expected and isn't found is no failure.",
+        " character, that one, except in the shots of a sequence whose breakdown doesn't name it, which are skipped."
+        " Whoever isn't expected and isn't found is no failure.",
     )
 
     @model_validator(mode="after")
