@@ -151,10 +151,10 @@ async def test_the_same_picture_twice_is_a_near_duplicate(studio, production):
 
 
 async def test_another_view_of_the_same_person_is_welcome(studio, production):
-    """Closer and turned a little: neither a duplicate nor somebody else."""
+    """Neither a duplicate nor somebody else."""
     to = await draft(studio, production)
     await added(studio, production, to, faces.portrait())
-    found = await added(studio, production, to, faces.darker())
+    found = await added(studio, production, to, faces.another_view())
     assert (found["state"], found["findings"]) == ("ready", [])
 
 
@@ -319,7 +319,7 @@ async def test_another_look_keeps_what_was_seen_of_it(running, studio, productio
 async def test_a_withdrawn_file_ends_the_set_it_was_approved_with(running, studio, production):
     """Whoever holds the rights may insist: the file goes, what was seen in it goes, the look needs a new version."""
     to = await draft(studio, production)
-    kept, gone = [await upload(studio, production, each) for each in (faces.portrait(), faces.darker())]
+    kept, gone = [await upload(studio, production, each) for each in (faces.portrait(), faces.another_view())]
     for file in (kept, gone):
         assert (await add(studio, to, file)).status == 200
     assert (await approve(studio, to, accept_findings=True)).status == 200

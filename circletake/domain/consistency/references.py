@@ -16,7 +16,7 @@ Finding = dict[str, Any]
 # between the eyes lie about as near each other as large ones; smaller ones drift apart.
 SMALL_FACE_PX = 24.0
 SMALL_PICTURE_PX = 200
-LEAST_SHARPNESS = 0.12
+LEAST_SHARPNESS = 0.25
 # a face at least this large beside the largest one may be the one that is meant
 RIVAL = 0.5
 
