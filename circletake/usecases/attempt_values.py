@@ -57,10 +57,8 @@ class Said:
     reasons: Sequence[str]
 
 
-def said_of(judged: Sequence[SubjectJudged], problem_code: str | None) -> Said:
-    """Return what is kept on the attempt. A file that can't be judged passes nothing and fails nothing."""
-    if not judged:
-        return Said(Verdict.NOT_ASSESSABLE, {}, [problem_code or NOT_JUDGED])
+def said_of(judged: Sequence[SubjectJudged]) -> Said:
+    """Return what is kept on the attempt, of one subject or more."""
     aspects: dict[str, float] = {}
     broken: dict[str, None] = {}
     reasons: dict[str, None] = {}

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import func, insert, select
 
 from circletake.domain.consistency.enforcing import (
     Attempt,
@@ -26,7 +26,6 @@ from circletake.domain.consistency.enforcing import (
     next_move,
 )
 from circletake.domain.consistency.ladders import Rung
-from circletake.domain.kinds import Billed
 from circletake.domain.takes import TakeState
 from circletake.kit import clock
 from circletake.kit.ids import new_id
@@ -37,7 +36,6 @@ from circletake.records.consistency import (
     ConsistencyCheck,
     Enforcement,
     EnforcementAttempt,
-    EvaluatorCall,
 )
 from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile
@@ -52,6 +50,7 @@ from circletake.usecases.attempt_values import (
     region_to_repaint,
     said_of,
 )
+from circletake.usecases.enforcement_costs import judging_cost
 from circletake.usecases.events import record_event, wake_waiters
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.plan_ladder import RungMade
@@ -138,7 +137,7 @@ async def attempt_judged(
 ) -> None:
     """Record what was judged of a take and decide what follows. The generation and its takes are locked; a take that
     was judged already stays as it was."""
-    await _record_verdict(session, generation, material, judged, lost=False)
+    await _record_verdict(session, generation, material, judged)
     await _go_on(session, seal, generation, takes)
 
 
@@ -146,7 +145,7 @@ async def judging_lost(
     session: TenantSession, seal: Seal, generation: Generation, takes: list[Take], material: CheckMaterial
 ) -> None:
     """The step that judges a take was given up: nobody knows what it shows, so a person has to look."""
-    await _record_verdict(session, generation, material, [], lost=True)
+    await _record_verdict(session, generation, material, [])
     await _go_on(session, seal, generation, takes)
 
 
@@ -155,8 +154,6 @@ async def _record_verdict(
     generation: Generation,
     material: CheckMaterial,
     judged: Sequence[SubjectJudged],
-    *,
-    lost: bool,
 ) -> None:
     record = await session.scalar(
         select(EnforcementAttempt)
@@ -170,10 +167,10 @@ async def _record_verdict(
     if record is None or record.judged_at is not None:
         return
     record.judged_at = clock.now()
-    if lost:
-        record.reasons = [NOT_JUDGED]
+    if not judged:  # nobody knows what it shows
+        record.reasons = [NOT_JUDGED, *([material.problem_code] if material.problem_code else [])]
     else:
-        said = said_of(judged, material.problem_code)
+        said = said_of(judged)
         record.verdict, record.scores = said.verdict.value, dict(said.scores)
         record.reasons = list(said.reasons)
     await session.flush()
@@ -262,20 +259,6 @@ async def _records(session: TenantSession, enforcement: Enforcement) -> list[Enf
             .order_by(EnforcementAttempt.number)
         )
     )
-
-
-async def judging_cost(session: TenantSession, enforcement: Enforcement) -> Decimal:
-    """Return what the models that judge for it may have cost: what isn't known counts whole."""
-    owed = case(
-        (EvaluatorCall.billed == Billed.FALSE.value, 0),
-        else_=func.coalesce(EvaluatorCall.cost_usd, EvaluatorCall.estimate_usd),
-    )
-    total = await session.scalar(
-        select(func.sum(owed)).where(
-            EvaluatorCall.tenant_id == enforcement.tenant_id, EvaluatorCall.check_id == enforcement.check_id
-        )
-    )
-    return Decimal(total or 0)
 
 
 def _limits(enforcement: Enforcement, generation: Generation, judging: Decimal) -> Limits:

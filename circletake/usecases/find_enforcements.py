@@ -14,7 +14,7 @@ from circletake.records.consistency import Enforcement, EnforcementAttempt
 from circletake.records.generations import Generation, Take
 from circletake.records.session import Database
 from circletake.usecases.attempt_values import at_most, charged
-from circletake.usecases.enforce_consistency import judging_cost
+from circletake.usecases.enforcement_costs import judging_cost
 
 
 @dataclass(frozen=True, slots=True)

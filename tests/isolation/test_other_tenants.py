@@ -200,6 +200,15 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
             },
         ),
         ("/v1/quotes", {"kind": "concept_art", "prompt": "x", "production_id": "production_id"}),
+        (
+            "/v1/consistency-enforcements",
+            {
+                "generation_id": "generation_id",
+                "subjects": [{"character_id": str(uuid.uuid4())}],
+                "max_attempts": 1,
+                "max_cost_usd": "1",
+            },
+        ),
         ("/v1/verify", {"take_id": "take_id"}),
         ("/v1/verify", {"media_id": "media_id"}),
     ],
@@ -221,6 +230,7 @@ async def test_a_body_cannot_reach_into_another_studio(
         "unknown_production",
         "unknown_shot",
         "unknown_media",
+        "unknown_generation",
     }
 
 

@@ -57,8 +57,7 @@ def test_the_gravest_verdict_of_all_subjects_is_the_takes():
                 reasons=(Reason.WARDROBE_MISMATCH,),
             ),
             judged(Verdict.NOT_ASSESSABLE, number=3, reasons=(Reason.TURNED_AWAY,)),
-        ],
-        None,
+        ]
     )
     assert said.verdict is Verdict.FAIL
     assert said.scores["aspects"] == {"face": 0.9, "hair": 0.7, "wardrobe": 0.01}
@@ -66,14 +65,8 @@ def test_the_gravest_verdict_of_all_subjects_is_the_takes():
     assert said.reasons == ["wardrobe_mismatch", "turned_away"]
 
 
-def test_a_file_that_cannot_be_judged_passes_nothing():
-    """Its problem is the reason."""
-    said = said_of([], "truncated")
-    assert (said.verdict, said.reasons) == (Verdict.NOT_ASSESSABLE, ["truncated"])
-
-
 def attempt(*subjects: Judged) -> EnforcementAttempt:
-    return EnforcementAttempt(rung="first", changed={}, why={}, scores=dict(said_of(subjects, None).scores))
+    return EnforcementAttempt(rung="first", changed={}, why={}, scores=dict(said_of(subjects).scores))
 
 
 def still(media_type: str = "image/png") -> MediaFile:
