@@ -30,6 +30,7 @@ from circletake.kit.ids import new_id
 from circletake.ports import EvaluatorDown, FrameSeen, InvokeAnswer, Match
 from circletake.records.consistency import EvaluatorCall
 from circletake.records.media import MediaFile
+from circletake.usecases.enforcement_costs import judging_fits
 from circletake.usecases.observe_media import PEOPLE, chosen_figure, keep_seen, known_parts, part_of
 from circletake.usecases.plan_check import CastLook
 from circletake.usecases.tools import Tools
@@ -355,6 +356,8 @@ async def _paid(
     """Record the call, make it, read it, record what it came to. Raises ModelDown or UnusableAnswer."""
     call_id = new_id()
     async with tools.database.tenant(work.step.tenant_id) as session:
+        if not await judging_fits(session, work.check, estimate):
+            raise ModelDown(f"{card.id} would pass the enforcement's cost cap", retryable=False)
         await session.execute(
             insert(EvaluatorCall).values(
                 id=call_id,
