@@ -20,7 +20,7 @@ from circletake.adapters.vision.likeness.look import describe_scene
 from circletake.adapters.vision.likeness.packing import pack
 from circletake.adapters.vision.likeness.regions import describe_person
 from circletake.adapters.vision.likeness.weights import read_weights
-from circletake.domain.consistency.words import Box
+from circletake.domain.consistency.words import Aspect, Box, Reason
 from circletake.ports import Figure, FrameSeen
 
 _LEAST_EYES = 6.0  # pixels between the eyes below which a detection is no face to speak of
@@ -104,6 +104,8 @@ def _same_face(points: Points, other: Points) -> bool:
 def _figure(loaded: Networks, frame: Frame, face: FaceBox, points: Points) -> Figure:
     described = describe_face(loaded.resnet, frame.rgb, points)
     looks, doubts = describe_person(frame.rgb, points)
+    if described.doubts.get(Aspect.FACE) is Reason.TURNED_AWAY:
+        doubts[Aspect.HAIR] = Reason.TURNED_AWAY  # hair isn't where it is looked for around a face from the front
     side = round(face.side / frame.scale)
     return Figure(
         box=Box(round(face.edges[0] / frame.scale), round(face.edges[1] / frame.scale), side, side),
