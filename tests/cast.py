@@ -36,13 +36,29 @@ def redressed(picture: Rgb, degrees: int = 110) -> Rgb:
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
 
 
+def retaken(picture: Rgb, seed: int = 1) -> Rgb:
+    """The same person in another exposure: the light lies elsewhere, no pixel's detail is the same."""
+    random = np.random.default_rng(seed)
+    height, width = picture.shape[:2]
+
+    def field(step: int, size: float) -> Rgb:
+        coarse = random.normal(0, size, (height // step + 2, width // step + 2)).astype(np.float32)
+        return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC))
+
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    across, down = (whole + field(24, 2.0) + field(9, 1.0) for whole in (columns, rows))
+    moved = cv2.remap(picture, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    exposed = moved * (1 + field(160, 0.06)[..., None]) + random.normal(0, 4, moved.shape)
+    return np.clip(exposed, 0, 255).astype(np.uint8)
+
+
 def recast(picture: Rgb) -> Rgb:
-    """Another face on the same shoulders: eyes nearer, nose and mouth lower, jaw wider."""
+    """Another face on the same shoulders: its parts pulled to other places."""
     rows, columns = np.mgrid[0:512, 0:512].astype(np.float32)
     dx, dy = columns - 226, rows - 120
     inside = np.clip(1 - (dx / 62) ** 2 - (dy / 78) ** 2, 0, 1)
-    across = columns + dx * inside * (0.9 * np.clip(-dy / 60 + 0.3, -1, 1))
-    down = rows + inside * (14 * np.sin(dy / 18) - 10)
+    across = columns + dx * inside * (0.6 * np.clip(-dy / 60 + 0.3, -1, 1))
+    down = rows - inside * (16 * np.sin(dy / 18) + 6)
     return np.asarray(cv2.remap(picture, across, down, cv2.INTER_LINEAR))
 
 

@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.cast import WAIT, backdrop, character, closer, lit, png, portrait, recast, redressed, upload
+from tests.cast import (
+    WAIT,
+    backdrop,
+    character,
+    closer,
+    lit,
+    png,
+    portrait,
+    recast,
+    redressed,
+    retaken,
+    upload,
+)
 from tests.gateway import Studio
 
 Found = dict[str, Any]
@@ -53,7 +65,7 @@ def question(cast: Found, media_ids: list[str], **more: Any) -> Found:
 async def test_the_shot_with_another_costume_is_found(studio: Studio, cast: Found) -> None:
     """Among shots of the same person the one in another colour fails, by its wardrobe, and the others pass."""
     own = portrait()
-    pictures = [closer(own, left=40, top=10), redressed(own), lit(own, 1.15)]
+    pictures = [closer(retaken(own), left=40, top=10), redressed(own), lit(retaken(own, 2), 1.15)]
     media = [await upload(studio, cast["production"], png(each)) for each in pictures]
     check = await finished(studio, question(cast, media))
     judged = [each["results"][0] for each in await results(studio, check)]
@@ -92,7 +104,7 @@ async def test_a_pasted_reference_is_not_consistency(studio: Studio, cast: Found
 
 async def test_the_sheet_comes_as_a_picture_and_as_a_document(studio: Studio, cast: Found) -> None:
     """A finished check has its continuity sheet in the bucket, both signed."""
-    media = await upload(studio, cast["production"], png(closer(portrait(), left=50, top=5)))
+    media = await upload(studio, cast["production"], png(closer(retaken(portrait()), left=50, top=5)))
     check = await finished(studio, question(cast, [media]))
     for name, media_type in (("sheet_media_id", "image/jpeg"), ("sheet_pdf_media_id", "application/pdf")):
         file = (await studio.get(f"/v1/media/{check[name]}")).json
@@ -103,7 +115,7 @@ async def test_the_sheet_comes_as_a_picture_and_as_a_document(studio: Studio, ca
 
 async def test_asking_again_gives_the_same_judgement(studio: Studio, cast: Found) -> None:
     """What was judged before is found again: the same scores, to the last digit."""
-    media = await upload(studio, cast["production"], png(closer(portrait(), left=70, top=20)))
+    media = await upload(studio, cast["production"], png(closer(retaken(portrait()), left=70, top=20)))
     first, second = [await finished(studio, question(cast, [media])) for _ in range(2)]
     one, other = [(await results(studio, each))[0]["results"] for each in (first, second)]
     assert one == other
@@ -111,7 +123,7 @@ async def test_asking_again_gives_the_same_judgement(studio: Studio, cast: Found
 
 async def test_two_identical_questions_at_once_are_both_answered(studio: Studio, cast: Found) -> None:
     """Checks of the same file at the same time don't get in each other's way."""
-    media = await upload(studio, cast["production"], png(closer(portrait(), left=30, top=0)))
+    media = await upload(studio, cast["production"], png(closer(retaken(portrait()), left=30, top=0)))
     checks = await asyncio.gather(*(finished(studio, question(cast, [media])) for _ in range(4)))
     assert {each["verdict"] for each in checks} == {"pass"}
 
@@ -169,7 +181,7 @@ async def test_two_characters_are_told_apart_whatever_their_order(studio: Studio
 
 async def test_an_extra_counts_against_nobody(studio: Studio, cast: Found) -> None:
     """A stranger beside her changes nothing about her verdict."""
-    frame = side_by_side(closer(portrait(), left=55, top=8), recast(portrait()))
+    frame = side_by_side(closer(retaken(portrait()), left=55, top=8), recast(portrait()))
     media = await upload(studio, cast["production"], png(frame))
     check = await finished(studio, question(cast, [media]))
     [[judged]] = [each["results"] for each in await results(studio, check)]
@@ -183,7 +195,7 @@ async def test_a_judge_model_is_heard_on_what_stays_open(studio: Studio, cast: F
         {"thresholds": {"face": {"fail_below": 0.01, "pass_from": 0.9999999}}},
     )
     assert profile.status == 201, profile.body
-    media = await upload(studio, cast["production"], png(closer(portrait(), left=45, top=3)))
+    media = await upload(studio, cast["production"], png(closer(retaken(portrait()), left=45, top=3)))
     check = await finished(
         studio,
         question(cast, [media], profile_id=profile.json["id"], second_opinion=JUDGE),
@@ -196,7 +208,7 @@ async def test_a_judge_model_is_heard_on_what_stays_open(studio: Studio, cast: F
 
 async def test_an_embedding_model_adds_its_evidence(studio: Studio, cast: Found) -> None:
     """Named as an evaluator, its score stands beside the offline one's, under its own name and version."""
-    media = await upload(studio, cast["production"], png(closer(portrait(), left=52, top=6)))
+    media = await upload(studio, cast["production"], png(closer(retaken(portrait()), left=52, top=6)))
     check = await finished(studio, question(cast, [media], evaluators=["likeness@1", EMBEDDER]))
     [[judged]] = [each["results"] for each in await results(studio, check)]
     assert EMBEDDER in judged["evaluators"]
@@ -210,7 +222,7 @@ async def test_a_deleted_character_leaves_nothing_of_its_face(studio: Studio) ->
     production = (await studio.production())["id"]
     own = portrait()
     made = await character(studio, production, [own, lit(own, 0.85)])
-    media = await upload(studio, production, png(closer(own)))
+    media = await upload(studio, production, png(closer(retaken(own))))
     check = await finished(studio, question({"production": production, **made}, [media]))
     path = f"/v1/characters/{made['character']}"
     etag = (await studio.get(path)).headers["ETag"]
