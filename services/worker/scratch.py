@@ -21,13 +21,25 @@ class Scratch:
         above = parent or Path(tempfile.gettempdir())
         for left in above.glob(f"{PREFIX}*"):
             _remove_unused(left)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=above))
-        self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.path, self._lock = _made(above)
 
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+
+
+def _made(above: Path) -> tuple[Path, int]:
+    """Make a folder and lock it. Another process that starts now may take it for left over before it is locked."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=above))
+        try:
+            lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (path / _LOCK).exists():  # nobody else makes one in a folder of ours
+            return path, lock
+        os.close(lock)
 
 
 def _remove_unused(folder: Path) -> None:
