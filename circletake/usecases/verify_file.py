@@ -127,7 +127,8 @@ async def _known_output(
     session: TenantSession, tenant_id: UUID, digest: str, manifest_urn: str | None
 ) -> dict[str, Any] | None:
     """Find an output of this tenant by its bytes, or else by its manifest, which outlives a changed file."""
-    outputs = select(MediaFile).where(MediaFile.tenant_id == tenant_id, MediaFile.generation_id.is_not(None))
+    # only what we made and signed has it: what is known of an upload's own manifest is kept with its inspection
+    outputs = select(MediaFile).where(MediaFile.tenant_id == tenant_id, MediaFile.manifest_urn.is_not(None))
     found = await session.scalar(
         outputs.where(MediaFile.sha256 == digest).order_by(MediaFile.created_at).limit(1)
     )
@@ -139,7 +140,7 @@ async def _known_output(
         return None
     return {
         "take_id": str(found.take_id) if found.take_id else None,
-        "generation_id": str(found.generation_id),
+        "generation_id": str(found.generation_id) if found.generation_id else None,
         "media_id": str(found.id),
         "known_manifest": manifest_urn is not None and found.manifest_urn == manifest_urn,
         "same_bytes": found.sha256 == digest,

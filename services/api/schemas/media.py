@@ -181,7 +181,7 @@ class KnownOutput(Reply):
     """The output of yours that this file is, or that its manifest belongs to."""
 
     take_id: UUID | None = Field(description="null for a contact sheet")
-    generation_id: UUID
+    generation_id: UUID | None = Field(description="null for the continuity sheet of a check of its own")
     media_id: UUID
     known_manifest: bool
     same_bytes: bool = Field(description="false: the manifest is known, the bytes were changed since")
