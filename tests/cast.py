@@ -95,7 +95,8 @@ async def upload(
     assert made.status == 201, made.body
     offer = made.json["upload"]
     if offer is None:  # another production of the studio has them: nothing is sent twice
-        assert made.json["state"] == "ready", made.body
+        done = await studio.get(f"/v1/media/{made.json['id']}", headers=WAIT)
+        assert done.json["state"] == "ready", done.body
         return str(made.json["id"])
     async with studio.http.put(offer["url"], data=content, headers=offer["headers"]) as sent:
         assert sent.status == 200, await sent.text()
