@@ -19,6 +19,8 @@ _PATCH = 52  # height of the head and shoulders that are searched for, in pixels
 _SPAN = (0.15, 1.5)  # of their heights, in heights of the picture
 _SCALES = 26
 _FOUND = 0.66
+_RIM = 0.03  # of the face's height
+_SETTLED_SIDE, _SETTLED_TURN = 180, 0.2  # pixels; of a figure's own size
 _TURN = 0.085
 _BEND = 0.012
 _HEIGHTS = {"ECU": 0.62, "CU": 0.42, "MS": 0.26, "WS": 0.15}  # of a face, as shares of the frame
@@ -210,10 +212,37 @@ def _placed(
     sign = -1.0 if mirrored else 1.0
     left = place[0] / scale + (area[2] * grown if mirrored else 0.0) - sign * grown * area[0]
     top = place[1] / scale - grown * area[1]
-    matrix = np.array([[sign * grown, 0, left], [0, grown, top]], np.float32)
+    matrix = _settled(picture, figure, np.array([[sign * grown, 0, left], [0, grown, top]], np.float32))
     size = (picture.shape[1], picture.shape[0])
     alpha = np.clip(cv2.warpAffine(figure.alpha, matrix, size, flags=cv2.INTER_LINEAR), 0, 1)
     return Placement(_moved_box(figure.face, matrix), np.asarray(alpha, np.float32), matrix)
+
+
+def _settled(picture: Picture, figure: Figure, matrix: Floats) -> Floats:
+    """The place to a pixel, with the figure's tilt: alignment by lightness (Evangelidis and Psarakis, 2008)."""
+    own = _SETTLED_SIDE / max(figure.alpha.shape)
+    there = own / float(np.hypot(*matrix[:, 0]))
+    small, grey = (
+        cv2.resize(
+            cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+        )
+        for each, scale in ((picture, there), (figure.picture, own))
+    )
+    start = np.asarray(matrix * np.float32(there), np.float32)
+    start[:, :2] /= own
+    alpha = cv2.resize(figure.alpha, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_AREA)
+    cover = cv2.warpAffine(alpha, start, (small.shape[1], small.shape[0]))
+    inside = (cover > 0.9).astype(np.uint8) * 255  # noqa: PLR2004 - figure, not its edge
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-4)
+    try:
+        _, found = cv2.findTransformECC(grey, small, start.copy(), cv2.MOTION_AFFINE, stop, inside, 5)
+    except cv2.error:  # it doesn't converge: what was found first is near enough
+        return matrix
+    found = np.asarray(found, np.float32)
+    if float(np.abs(found[:, :2] - start[:, :2]).max()) > _SETTLED_TURN:
+        return matrix
+    found[:, :2] *= own
+    return np.asarray(found / np.float32(there), np.float32)
 
 
 def repaired(picture: Picture, mask: Mask, figure: Figure, placement: Placement) -> Picture:
@@ -229,7 +258,17 @@ def repaired(picture: Picture, mask: Mask, figure: Figure, placement: Placement)
     gain = np.ones(3, np.float32)
     if len(there) and len(here):  # the face was left as it was, so it tells the light
         gain = np.clip((there.mean(axis=0) + 4) / (here.mean(axis=0) + 4), 0.5, 2).astype(np.float32)
-    return to_bytes(picture * (1 - share) + own.astype(np.float32) * gain * share)
+    mended = to_bytes(picture * (1 - share) + own.astype(np.float32) * gain * share)
+    # what the repaired one's own outline left of its colours
+    rim = _rim_of(placement.alpha, max(2, round(_RIM * h))) & (mask > 0)
+    return np.asarray(cv2.inpaint(mended, rim.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
+
+
+def _rim_of(alpha: Floats, width: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    """A seam along a figure's outline, mostly outside of it."""
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
+    near = cv2.dilate((alpha > 0.5).astype(np.uint8), brush)  # noqa: PLR2004 - more figure than ground
+    return (near > 0) & (alpha < 0.9)  # noqa: PLR2004
 
 
 def _moved_box(box: Box, matrix: Floats) -> Box:
