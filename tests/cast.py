@@ -2,6 +2,7 @@
 become a character with approved references."""
 
 import hashlib
+import io
 from typing import Any
 
 import cv2
@@ -98,7 +99,7 @@ async def upload(
         done = await studio.get(f"/v1/media/{made.json['id']}", headers=WAIT)
         assert done.json["state"] == "ready", done.body
         return str(made.json["id"])
-    async with studio.http.put(offer["url"], data=content, headers=offer["headers"]) as sent:
+    async with studio.http.put(offer["url"], data=io.BytesIO(content), headers=offer["headers"]) as sent:
         assert sent.status == 200, await sent.text()
     done = await studio.post(f"/v1/media/{made.json['id']}/complete", headers=WAIT)
     if done.json["state"] == "inspecting":  # a busy machine
