@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from circletake.adapters.vision.likeness.weights import WeightsFault, check_weights
 from services.embedded import s3
 from services.embedded.home import ROLES, Facts, Home, write_private
 from services.embedded.pki import PkiPaths
 from services.embedded.postgres import Cluster
-from services.embedded.process import Program, minimal_env
+from services.embedded.process import Program, StartFailed, minimal_env
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ALEMBIC = REPOSITORY / "migrations" / "alembic.ini"
+_WEIGHTS = REPOSITORY / ".tools" / "weights"
+_WEIGHTS_SETTING = "CIRCLETAKE_WORKER__WEIGHTS_DIR"
 LANES = "generate,async,finish,judge,notify,inspect"
 _GRACE_SECONDS = 40.0  # a worker may finish a paid call: its own grace is 30
 
@@ -110,6 +113,7 @@ class Own:
             **self.database_env("app"),
             **self._aws_env("worker"),
             "CIRCLETAKE_API__PUBLIC_URL": self.url("api"),
+            _WEIGHTS_SETTING: str(_WEIGHTS),
             "CIRCLETAKE_SIGNING__CHAIN_PATH": str(self._pki.chain),
             "CIRCLETAKE_SIGNING__KEY_PATH": str(self._pki.key),
             "CIRCLETAKE_SIGNING__ROOTS_PATH": str(self._pki.roots),
@@ -117,6 +121,13 @@ class Own:
             "CIRCLETAKE_SIGNING__TSA_ROOTS_PATH": str(self._pki.tsa_roots),
             **self._options.env,
         }
+
+    def check_weights(self) -> None:
+        """Raise StartFailed unless the networks that see faces are there: a worker ends at once without them."""
+        try:
+            check_weights(Path(self.worker_env()[_WEIGHTS_SETTING]))
+        except WeightsFault as fault:
+            raise StartFailed(f"The networks that see faces: {fault}") from None
 
     def migration_env(self) -> dict[str, str]:
         return self._python_env(**self.database_env("owner"))

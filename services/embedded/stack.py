@@ -70,6 +70,8 @@ class Stack:
             raise ValueError(f"no such service: {', '.join(sorted(unknown))}")
         try:
             self._prepare()
+            if "worker" in wanted:
+                self._ready_own().check_weights()
             self._start_infrastructure(wanted, migrate=migrate)
             self._start_application(wanted)
         except BaseException:

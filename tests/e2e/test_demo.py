@@ -7,17 +7,23 @@ import os
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.embedded.demo import checks, walls
+from services.embedded.demo import checks, judgements, walls
 from services.embedded.demo.checks import ManifestReader, Message
+from services.embedded.demo.continuity import ALTERED
 from services.embedded.demo.walls import Attempt
+from services.embedded.own import Options
 from services.embedded.pki import ensure_pki
+from services.embedded.process import StartFailed
+from services.embedded.stack import Stack
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOW = 1_900_000_000
@@ -53,15 +59,27 @@ def test_every_claim_is_true_and_the_pictures_stay(tmp_path: Path) -> None:
     assert "✗" not in said
     assert "Every claim was true." in said
     rows = [line.split() for line in said.splitlines() if line.endswith("trusted")]
-    assert [row[2] for row in rows] == ["set_extension", "cleanup", "element", "concept_art", "previs_shot"]
-    assert [row[4] for row in rows] == ["circled", "circled", "circled", "succeeded", "rejected"]
+    alone, told = rows[:5], rows[5:]
+    assert [row[2] for row in alone] == ["set_extension", "cleanup", "element", "concept_art", "previs_shot"]
+    assert [row[4] for row in alone] == ["circled", "circled", "circled", "succeeded", "rejected"]
+    altered = [row[4] for row in told if row[0] == ALTERED]
+    assert [row[4] for row in told if row[0] != ALTERED] == ["circled"] * 5
+    assert (altered[0], altered[-1]) == ("rejected", "circled")
     out = tmp_path / "out"
-    assert len(list(out.glob("*_t01.png"))) == 4
+    takes = [path for path in out.glob("*_t*.*") if not path.name.startswith("matte")]
+    assert len(takes) == len(rows)
     assert len(list(out.glob("*_t01.mp4"))) == 1
     assert len(list(out.glob("contact_sheet_*.jpg"))) == 5
-    assert len((out / "ai-register.csv").read_text().splitlines()) == 6
+    assert (len(list(out.glob("continuity_*.jpg"))), len(list(out.glob("continuity_*.pdf")))) == (2, 1)
+    assert len((out / "ai-register.csv").read_text().splitlines()) == len(rows) + 1
     page = (out / "index.html").read_text()
-    assert all(path.name in page for path in out.glob("*_t01.*"))
+    shown = [
+        *out.glob("LFT_*_t*.*"),
+        *out.glob("continuity_*"),
+        *out.glob("reference_*"),
+        *out.glob("wrong_*"),
+    ]
+    assert all(path.name in page for path in shown)
     assert all(len(line) <= 100 for line in said.splitlines() if str(tmp_path) not in line)
     assert nothing_stays(tmp_path)
 
@@ -102,6 +120,15 @@ def test_a_picture_that_is_not_there_is_told_before_anything_starts(tmp_path: Pa
         said = demo.communicate()[0]
     assert demo.returncode == 2
     assert "no/such.png" in said
+
+
+def test_missing_networks_are_told_before_anything_starts(tmp_path: Path) -> None:
+    """Without the networks that see faces every worker would end at once; the message says how to get them."""
+    env = {"CIRCLETAKE_WORKER__WEIGHTS_DIR": str(tmp_path / "none")}
+    stack = Stack(tmp_path / "home", Options(env=env))
+    with pytest.raises(StartFailed, match="make weights"):
+        stack.start()
+    assert stack.pids() == {}
 
 
 # --- that its checks can fail ---------------------------------------------------------------------------------------
@@ -197,3 +224,94 @@ def test_a_wall_that_let_somebody_through_is_found() -> None:
     assert walls.unlike([refused], "AccessDenied") is None
     assert "PutObject allowed" in str(walls.unlike([refused, through], "AccessDenied"))
     assert walls.unlike([], "AccessDenied") is not None
+
+
+def reference(state: str, *codes: str) -> dict[str, Any]:
+    return {"state": state, "findings": [{"code": code} for code in codes]}
+
+
+def test_a_reference_with_a_fault_is_found() -> None:
+    """A finding nobody expected is named, and so is a known fault that wasn't found."""
+    assert judgements.unsound([reference("ready")]) is None
+    assert "blurred" in str(judgements.unsound([reference("ready"), reference("ready", "blurred")]))
+    assert judgements.unsound([]) is not None
+    assert judgements.untold(reference("unusable", "no_face"), "no_face") is None
+    assert "found nothing" in str(judgements.untold(reference("ready"), "near_duplicate"))
+
+
+def judged(shot: str, verdict: str = "pass", *broken: str) -> dict[str, Any]:
+    reasons = [f"{aspect}_mismatch" for aspect in broken]
+    return {
+        "shot_id": shot,
+        "results": [{"verdict": verdict, "broken": list(broken), "reasons": reasons, "scores": {}}],
+    }
+
+
+def check(verdict: str, *aspects: str) -> dict[str, Any]:
+    breaks = [{"shot": "b", "aspects": [aspect]} for aspect in aspects]
+    return {"verdict": verdict, "summary": {"subjects": [{"breaks": breaks}]}}
+
+
+FAILED = check("fail", "wardrobe")
+
+
+@pytest.mark.parametrize(
+    ("answer", "results", "said"),
+    [
+        (FAILED, [judged("a"), judged("b", "fail", "wardrobe")], None),
+        (FAILED, [judged("a"), judged("b", "fail", "hair")], "fail by wardrobe"),
+        (FAILED, [judged("a"), judged("b")], "fail by wardrobe"),
+        (FAILED, [judged("a", "needs_human"), judged("b", "fail", "wardrobe")], "expected a pass"),
+        (FAILED, [judged("a")], "isn't among"),
+        (check("pass", "wardrobe"), [judged("b", "fail", "wardrobe")], "says pass"),
+        (check("fail", "wardrobe", "hair"), [judged("b", "fail", "wardrobe")], "expected one break"),
+    ],
+)
+def test_a_check_that_names_another_shot_or_aspect_is_found(
+    answer: dict[str, Any], results: list[dict[str, Any]], said: str | None
+) -> None:
+    """Exactly the altered shot may fail, and only by what was altered."""
+    problem = judgements.one_broken(answer, results, "b", "wardrobe")
+    assert problem is None if said is None else said in str(problem)
+
+
+def test_a_sequence_that_does_not_pass_whole_is_found() -> None:
+    """One shot that needs a person, or one too few, is no pass."""
+    assert judgements.all_pass(check("pass"), [judged("a"), judged("b")], 2) is None
+    assert judgements.all_pass(check("pass"), [judged("a")], 2) is not None
+    assert "needs_human" in str(judgements.all_pass(check("needs_human"), [judged("a", "needs_human")], 1))
+
+
+def enforcement(**changed: Any) -> dict[str, Any]:
+    attempts = [
+        {"take_id": "a", "verdict": "fail", "broken": ["wardrobe"], "cost_usd": "0.08"},
+        {"take_id": "b", "verdict": "pass", "broken": [], "cost_usd": "0.07"},
+    ]
+    told = {"state": "passed", "detail": None, "stop_reason": "passed", "best_take_id": "b"}
+    return {**told, "spent_usd": "0.15", "at_most_usd": "0.15", "attempts": attempts, **changed}
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (enforcement(), None),
+        (enforcement(state="needs_review", detail="No served rung"), "No served rung"),
+        (enforcement(attempts=enforcement()["attempts"][1:]), "the last to pass"),
+        (enforcement(best_take_id="a"), "to be the best"),
+        (enforcement(spent_usd="0.23"), "0.15 US dollars spent"),
+        (enforcement(at_most_usd="0.31"), "at most 0.30"),
+    ],
+)
+def test_an_enforcement_that_is_not_what_it_says_is_found(found: dict[str, Any], said: str | None) -> None:
+    """Its end, its best take, its sums and its cap are each held against its attempts."""
+    problem = judgements.cured(found, "wardrobe", Decimal("0.30"))
+    assert problem is None if said is None else said in str(problem)
+
+
+def test_a_bit_is_changed_inside_a_documents_picture() -> None:
+    """Not in its structure: that would prove no more than that a broken file is broken."""
+    head = b"%PDF-1.7\n1 0 obj\n<</Type/XObject/Subtype/Image/Length 9>>stream\n"
+    document = head + b"\x00" * 9 + b"\nendstream\nendobj\n%%EOF"
+    forged = checks.one_bit_changed(document, "application/pdf")
+    [place] = [at for at, (one, other) in enumerate(zip(document, forged, strict=True)) if one != other]
+    assert len(head) <= place < len(head) + 9

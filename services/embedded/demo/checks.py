@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,8 @@ def _place_in_picture(data: bytes, media_type: str) -> int:
         return _middle(_png_chunks(data), b"IDAT")
     if media_type == "video/mp4":
         return _middle(_boxes(data), b"mdat")
+    if media_type == "application/pdf":
+        return _middle(_pdf_streams(data), b"XObj")
     at = len(data) * 3 // 4
     # in a JPEG's scan 0xFF begins a marker: neither make one nor break one
     while {0xFE, 0xFF} & {*data[at - 1 : at + 2]}:
@@ -209,6 +212,13 @@ def _boxes(data: bytes) -> Iterator[Part]:
         size = int.from_bytes(data[at : at + 4]) or len(data) - at
         yield data[at + 4 : at + 8], at + 8, size - 8
         at += max(size, 8)
+
+
+def _pdf_streams(data: bytes) -> Iterator[Part]:
+    """Walk the pictures of a PDF (ISO 32000-1 sections 7.3.8 and 8.9): the streams whose dictionary calls itself one."""
+    for found in re.finditer(rb"/Subtype\s*/Image\b[^>]*>>\s*stream\r?\n", data):
+        end = data.find(b"endstream", found.end())
+        yield b"XObj", found.end(), end - found.end()
 
 
 # --- webhooks -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from services.embedded.demo.outcome import Outcome
+from services.embedded.demo.outcome import Chapter, Outcome, path_of
 from services.embedded.demo.show import table
 
 _LIST = ".circletake-demo.json"
@@ -17,6 +17,8 @@ h2 { margin: 2.5rem 0 .8rem; font-weight: 600; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; max-width: 46rem; }
 img, video { max-width: 100%; max-height: 28rem; display: block; }
+.wide { max-width: none; }
+.wide img { max-height: none; }
 figcaption { color: #9a9ea6; font-size: 13px; margin-top: .3rem; }
 .circled { outline: 3px solid #d8a53a; outline-offset: 3px; }
 """
@@ -55,7 +57,7 @@ def outcome_table(outcome: Outcome) -> list[str]:
             f"{Decimal(one.take['cost_usd'] or 0):.2f}",
             one.manifest,
         ]
-        for one in outcome.takes
+        for one in outcome.all_takes
     ]
     header = ["take", "kind", "model", "state", "seconds", "US$", "manifest"]
     return table(header, rows, frozenset({4, 5}))
@@ -83,6 +85,7 @@ def write_index(folder: Path, outcome: Outcome, title: str, inputs: list[str]) -
         ]
         figures.append(_figure(Path(sheet.media["name"]).name, "contact sheet"))
         parts.append(_section(kind.replace("_", " ").capitalize(), figures))
+    parts += _continuity(outcome.chapter)
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>Circletake demo</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
@@ -90,17 +93,50 @@ def write_index(folder: Path, outcome: Outcome, title: str, inputs: list[str]) -
     (folder / "index.html").write_text(page)
 
 
+def _continuity(chapter: Chapter) -> list[str]:
+    """The sections of the character: the sheet first, because it says it all."""
+    if not chapter.sheets:
+        return []
+    documents = [
+        _figure(one.media["name"], "the continuity sheet as a document") for one in chapter.documents
+    ]
+    sheets = [_figure(one.media["name"], what, wide=True) for what, one in chapter.sheets.items()]
+    pictures = [_figure(name, "a reference") for name in chapter.references]
+    pictures += [_figure(name, "wrong on purpose, told at once, taken out") for name in chapter.wrong]
+    takes = [
+        _figure(
+            path_of(Path(), one.output).name,
+            f"{one.shot} take {one.take['number']}, {one.mark or one.take['state']}",
+            circled=one.mark == "circled",
+        )
+        for one in chapter.takes
+        if one.take["id"] not in chapter.said
+    ]
+    made = [
+        _figure(path_of(Path(), one.output).name, chapter.said[one.take["id"]], circled=one.mark == "circled")
+        for one in chapter.takes
+        if one.take["id"] in chapter.said
+    ]
+    return [
+        _section("Continuity: is she the same in every shot?", sheets + documents),
+        _section("Her references", pictures),
+        _section("The sequence", takes),
+        _section("One shot, made until it passed", made),
+    ]
+
+
 def _section(title: str, figures: list[str]) -> str:
     return f'<h2>{html.escape(title)}</h2><div class="row">{"".join(figures)}</div>'
 
 
-def _figure(name: str, caption: str, *, circled: bool = False) -> str:
-    source = html.escape(name, quote=True)
+def _figure(name: str, caption: str, *, circled: bool = False, wide: bool = False) -> str:
+    source = html.escape(Path(name).name, quote=True)
     mark = ' class="circled"' if circled else ""
+    frame = ' class="wide"' if wide else ""
     if name.endswith(".mp4"):
         shown = f'<video src="{source}"{mark} controls loop muted></video>'
-    elif name.endswith((".tif", ".tiff")):  # no browser shows it
+    elif name.endswith((".tif", ".tiff", ".pdf")):  # no browser shows it among others
         shown = f'<a href="{source}">{source}</a>'
     else:
         shown = f'<a href="{source}"><img src="{source}"{mark} alt=""></a>'
-    return f"<figure>{shown}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    return f"<figure{frame}>{shown}<figcaption>{html.escape(caption)}</figcaption></figure>"

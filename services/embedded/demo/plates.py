@@ -77,7 +77,7 @@ def decode(path: Path) -> Any:
 
 def bundled(folder: Path) -> Material:
     """Write the plate and its mattes, from the photograph that scikit-image brings, into `folder`."""
-    photograph = decode(_data_folder() / _PHOTOGRAPH)
+    photograph = decode(data_folder() / _PHOTOGRAPH)
     plate = photograph[:, _LEFT:_RIGHT].astype(np.float64) * 257 * _GRADE
     masts = np.zeros(photograph.shape[:2], np.uint8)
     for outline in _MASTS:
@@ -89,9 +89,9 @@ def bundled(folder: Path) -> Material:
     return Material(
         title="Launch of DSCOVR (photograph: SpaceX, public domain)",
         rights_basis="public_domain",
-        plate=_written(folder / "plate.png", np.rint(plate).astype(np.uint16)),
-        cleanup_matte=_written(folder / "matte_cleanup.png", _soft(masts[:, _LEFT:_RIGHT])),
-        element_matte=_written(folder / "matte_element.png", _soft(moon[:, _LEFT:_RIGHT])),
+        plate=written(folder / "plate.png", np.rint(plate).astype(np.uint16)),
+        cleanup_matte=written(folder / "matte_cleanup.png", _soft(masts[:, _LEFT:_RIGHT])),
+        element_matte=written(folder / "matte_element.png", _soft(moon[:, _LEFT:_RIGHT])),
         extend={"left": 36, "right": 260},  # 760 pixels wide: 16:9
         extension_prompt="the launch site, wider",
         element_prompt="a full moon",
@@ -106,7 +106,7 @@ def given(plate: Path, matte: Path | None, folder: Path) -> Material:
     if matte is None:
         drawn = np.zeros((height, width), np.uint8)
         cv2.ellipse(drawn, (width // 2, height * 3 // 4), (width // 14, height // 10), 0, 0, 360, 255, -1)
-        hole = _written(folder / "matte.png", _soft(drawn))
+        hole = written(folder / "matte.png", _soft(drawn))
     else:
         hole = _still(matte)
     return Material(
@@ -123,7 +123,7 @@ def given(plate: Path, matte: Path | None, folder: Path) -> Material:
     )
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
     # found, not imported: the library takes a second to load, and the picture is a file beside it
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
@@ -142,7 +142,7 @@ def _soft(matte: Any) -> Any:
     return cv2.GaussianBlur(matte, (0, 0), _SOFTNESS)
 
 
-def _written(path: Path, pixels: Any) -> Still:
+def written(path: Path, pixels: Any) -> Still:
     if not cv2.imwrite(str(path), pixels):
         raise Untrue(f"{path} could not be written")
     return _still(path)

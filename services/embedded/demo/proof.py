@@ -2,11 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from services.embedded.demo import checks, walls
 from services.embedded.demo.checks import ManifestReader
@@ -62,14 +60,16 @@ class Proof:
 
     async def manifests(self, studio: Studio, outcome: Outcome) -> None:
         """Ask the service and the C2PA library about every output, then about the same with one bit changed."""
-        files = [one.output for one in outcome.takes] + outcome.sheets
+        chapter = outcome.chapter
+        files = [one.output for one in outcome.all_takes] + outcome.sheets
+        files += [*chapter.sheets.values(), *chapter.documents]
         verdicts = await asyncio.gather(*(self._verdict(studio, output) for output in files))
         wrong = [
             f"{output.media['name']}: {problem}"
             for output, (_, problem) in zip(files, verdicts, strict=True)
             if problem is not None
         ]
-        claim = f"all {len(files)} outputs carry a manifest that the service and the C2PA library trust"
+        claim = f"all {len(files)} outputs downloaded: their manifests trusted by the service and the C2PA library"
         self._show.check("provenance", claim, "; ".join(wrong[:3]) or None)
         types = Counter(output.media["digital_source_type"] for output in files)
         self._show.say("provenance", "said to be " + ", ".join(f"{name} ({n})" for name, n in types.items()))
@@ -77,9 +77,9 @@ class Proof:
         found = [name for name in missed if name is not None]
         claim = f"one bit changed in each of the {len(files)}: both find it tampered with"
         self._show.check("provenance", claim, f"undetected in {', '.join(found[:3])}" if found else None)
-        outcome.takes = [
-            replace(one, manifest=verdict) for one, (verdict, _) in zip(outcome.takes, verdicts, strict=False)
-        ]
+        said = {output.media["id"]: verdict for output, (verdict, _) in zip(files, verdicts, strict=True)}
+        for part in (outcome, chapter):
+            part.takes = [replace(one, manifest=said[one.output.media["id"]]) for one in part.takes]
 
     async def _verdict(self, studio: Studio, output: Output) -> tuple[str, str | None]:
         media_type = output.media["media_type"]
@@ -109,17 +109,15 @@ class Proof:
         noticed = manifest.wrong is not None and answer["status"] == "tampered"
         return None if noticed else f"{output.media['name']} ({answer['status']})"
 
-    async def webhooks(
-        self, receiver: Receiver, generations: Sequence[Mapping[str, Any]], circled: int
-    ) -> None:
-        takes = sum(len(view["takes"]) for view in generations)
-        wanted = Counter(
+    async def webhooks(self, receiver: Receiver, outcome: Outcome) -> None:
+        marks = Counter(one.mark for one in outcome.takes)
+        wanted = outcome.chapter.events + Counter(
             {
-                "take.succeeded": takes,
-                "generation.finished": len(generations),
+                "take.succeeded": len(outcome.takes),
+                "generation.finished": len(outcome.sheets),
                 "media.ready": 3 if self._material.cleanup_matte != self._material.element_matte else 2,
-                "take.circled": circled,
-                "take.rejected": 1,
+                "take.circled": marks["circled"],
+                "take.rejected": marks["rejected"],
             }
         )
         missing = await receiver.wait_for(wanted, _WEBHOOK_SECONDS)
@@ -168,18 +166,20 @@ class Proof:
         claim = f"{stranger.name}'s credentials in {studio.name}'s bucket: get, list, put refused"
         self._show.check("walls", claim, walls.unlike(abroad, "AccessDenied"))
 
-    async def register(
-        self, studio: Studio, production_id: str, outcome: Outcome, circled: Sequence[str]
-    ) -> None:
+    async def register(self, studio: Studio, production_id: str, outcome: Outcome) -> None:
         reply = await studio.call("GET", f"/v1/productions/{production_id}/ai-register.csv")
         outcome.register = reply.body.decode()
-        sha256s = {one.take["id"]: one.output.sha256 for one in outcome.takes}
-        problem = checks.register(outcome.register, sha256s, circled)
+        sha256s = {one.take["id"]: one.output.sha256 for one in outcome.all_takes}
+        problem = checks.register(outcome.register, sha256s, outcome.circled)
         claim = "the AI register lists every take, with the SHA-256 of the bytes downloaded"
         self._show.check("register", claim, problem)
 
-    def money(self, outcome: Outcome, quoted: Decimal, circled: int) -> None:
-        cost = sum((Decimal(one.take["cost_usd"] or 0) for one in outcome.takes), Decimal(0))
-        problem = None if cost == quoted else f"expected the quoted {quoted:.2f}, booked were {cost:.2f}"
-        text = f"booked {cost:.2f} US dollars, as quoted: {cost / max(circled, 1):.2f} per circled take"
-        self._show.check("cost", text, problem)
+    def money(self, outcome: Outcome, quoted: Decimal) -> None:
+        """What was booked is what was quoted, and what the enforcement made besides."""
+        chapter = outcome.chapter
+        booked = sum((Decimal(one.take["cost_usd"] or 0) for one in outcome.all_takes), Decimal(0))
+        asked, each = quoted + chapter.quoted, booked / max(len(outcome.circled), 1)
+        expected = asked + chapter.made
+        problem = None if booked == expected else f"expected {expected:.2f}, booked were {booked:.2f}"
+        text = f"booked {booked:.2f} US dollars: {asked:.2f} as quoted, {chapter.made:.2f} to make one pass"
+        self._show.check("cost", f"{text}; {each:.2f} per circled take", problem)

@@ -10,6 +10,9 @@ from typing import Any
 
 import aiohttp
 
+from services.embedded.demo import cast
+from services.embedded.demo.continuity import Continuity
+from services.embedded.demo.models import OfflineModels
 from services.embedded.demo.orders import requests_for
 from services.embedded.demo.outcome import ON_PLATE, Outcome, Take, path_of
 from services.embedded.demo.plates import Material
@@ -27,6 +30,9 @@ _EVENTS = (
     "take.filtered",
     "take.circled",
     "take.rejected",
+    "reference.inspected",
+    "consistency_check.finished",
+    "consistency_enforcement.finished",
 )
 _WORK_SECONDS = 600.0
 _AT_ONCE = 4  # downloads under way
@@ -56,12 +62,16 @@ class Story:
             generations = await self._generate(studio, requests)
             outcome = await self._collect(studio, generations, {shot: code for code, shot in shots.items()})
             await self._proof.pictures(outcome)
+            await self._review(studio, outcome)
+            models = OfflineModels(http, self._stack, studio.tenant["id"])
+            pictures = await asyncio.to_thread(cast.bundled, self._folder)
+            chapter = Continuity(studio, models, self._show, production["id"], pictures, self._folder)
+            outcome.chapter = await chapter.tell()
             await self._proof.manifests(studio, outcome)
-            circled = await self._review(studio, outcome)
-            await self._proof.webhooks(receiver, generations, len(circled))
+            await self._proof.webhooks(receiver, outcome)
             await self._proof.walls(studio, stranger, outcome)
-            await self._proof.register(studio, production["id"], outcome, circled)
-            self._proof.money(outcome, quoted, len(circled))
+            await self._proof.register(studio, production["id"], outcome)
+            self._proof.money(outcome, quoted)
             return outcome
 
     # --- before the work ------------------------------------------------------------------------------------------
@@ -182,8 +192,8 @@ class Story:
 
     # --- people ---------------------------------------------------------------------------------------------------
 
-    async def _review(self, studio: Studio, outcome: Outcome) -> list[str]:
-        """Circle the first take of each kind on a plate, reject the last of those left; return the circled."""
+    async def _review(self, studio: Studio, outcome: Outcome) -> None:
+        """Circle the first take of each kind on a plate, reject the last of those left."""
         first: dict[str, str] = {}
         for one in outcome.takes:
             if one.kind in ON_PLATE:
@@ -203,4 +213,3 @@ class Story:
         self._show.check("review", f"{len(circled)} takes circled, one rejected with its reason", problem)
         marks = dict.fromkeys(circled, "circled") | {rejected: "rejected"}
         outcome.takes = [replace(one, mark=marks.get(one.take["id"], "")) for one in outcome.takes]
-        return circled
