@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks import accept, start, takes
+from benchmarks import accept, consistency, start, takes
 from benchmarks.report import Measure, table, write
 from benchmarks.studio import open_studio, running
 from services.embedded.home import default_home
@@ -17,13 +17,19 @@ from services.embedded.stack import Stack
 
 _DESCRIPTION = """\
 Measures, each beside the bare work it is held against and in the same run: accept throughput, start latency, takes per
-second, processor time per take. The work is concept_art without inputs, one 1024 x 1024 JPEG per take, from an
-instant model; session and data key are warm and Postgres is durable. The stack is the benchmark's own and is removed
+second, processor time per take, and that of a consistency check beside the networks it runs on. The work is
+concept_art without inputs, one 1024 x 1024 JPEG per take, from an instant model, and 40 stills with ten characters;
+session and data key are warm and Postgres is durable. The stack is the benchmark's own and is removed
 afterwards. Ratios of one run can be compared between machines; the other figures can't.
 """
 
 # accept comes last: it stops the dispatcher and the workers, and leaves work behind that nobody runs
-PARTS = {"start": start.measure, "takes": takes.measure, "accept": accept.measure}
+PARTS = {
+    "start": start.measure,
+    "takes": takes.measure,
+    "consistency": consistency.measure,
+    "accept": accept.measure,
+}
 
 
 def main() -> int:
