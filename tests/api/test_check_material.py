@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from services.embedded.stack import Stack
 from tests.cast import (
     WAIT,
     backdrop,
@@ -24,10 +25,12 @@ from tests.cast import (
     retaken,
     upload,
 )
+from tests.enforcing import cast_on
 from tests.gateway import Studio
 
 Found = dict[str, Any]
 FRAMES = 48
+JUDGE = "us.amazon.nova-2-lite-v1:0"
 
 
 async def finished(studio: Studio, body: Found) -> Found:
@@ -191,7 +194,11 @@ async def declared(studio: Studio, production: str, name: str, content: bytes, m
     """Upload a file that the studio may be told to do otherwise; returns what became of it."""
     try:
         media_id = await upload(
-            studio, production, content, name=f"{name.partition('.')[0]}.{media_type[6:]}", media_type=media_type
+            studio,
+            production,
+            content,
+            name=f"{name.partition('.')[0]}.{media_type[6:]}",
+            media_type=media_type,
         )
     except AssertionError as refused:
         return {"id": None, "why": str(refused)}
@@ -257,3 +264,108 @@ async def test_expected_characters_must_exist(studio: Studio, cast: Found) -> No
     )
     assert refused.status == 422
     assert [each["pointer"] for each in refused.json["errors"]] == ["/material/0/expected/0"]
+
+
+async def a_sequence(studio: Studio, production: str, *codes: str) -> tuple[str, dict[str, str]]:
+    made = await studio.post(f"/v1/productions/{production}/sequences", {"code": f"S{len(codes)}"})
+    assert made.status == 201, made.body
+    shots = {}
+    for code in codes:
+        body = {"code": code, "sequence_id": made.json["id"]}
+        shot = await studio.post(f"/v1/productions/{production}/shots", body)
+        assert shot.status == 201, shot.body
+        shots[code] = shot.json["id"]
+    return made.json["id"], shots
+
+
+async def test_a_sequence_is_told_in_story_order(studio: Studio, running: Stack) -> None:
+    """Shots by their codes, of each the circled take or the newest; a shot without one is said to be skipped."""
+    casting = await cast_on(running, studio)
+    sequence, shots = await a_sequence(studio, casting.production, "T_0030", "T_0010", "T_0020")
+    made = {
+        code: await casting.generation(takes=takes, shot_id=shots[code])
+        for code, takes in (("T_0030", 1), ("T_0010", 2))
+    }
+    done = {code: await casting.finished(each["id"]) for code, each in made.items()}
+    first = min(done["T_0010"]["takes"], key=lambda take: take["number"])
+    assert (await studio.post(f"/v1/takes/{first['id']}/circle")).status == 200
+    body = {
+        "production_id": casting.production,
+        "subjects": [{"character_id": casting.character}],
+        "material": [{"sequence_id": sequence}],
+    }
+    check = await finished(studio, body)
+    found = await results(studio, check)
+    assert [each["take_id"] for each in found] == [first["id"], done["T_0030"]["takes"][0]["id"]]
+    assert check["summary"]["skipped"] == [{"shot_id": shots["T_0020"], "reason": "no_take"}]
+    assert check["summary"]["subjects"][0]["shots"] == 2
+
+
+async def test_a_change_of_look_between_scenes_is_no_break(studio: Studio) -> None:
+    """Each shot is held against the look that its breakdown gives it; the other look's shot in the first one's scene
+    is a break, and whom a shot's breakdown doesn't name isn't looked for there."""
+    production = (await studio.production())["id"]
+    own, other = portrait(), redressed(portrait())
+    made = await character(studio, production, [own, lit(own[:, ::-1], 0.85)])
+    second = await studio.post(f"/v1/characters/{made['character']}/looks", {"name": "green suit"})
+    await references(studio, production, second.json["id"], [other, lit(other[:, ::-1], 0.85)])
+    _, shots = await a_sequence(studio, production, "L_0010", "L_0020", "L_0030")
+    for look, codes in ((made["look"], ("L_0010", "L_0030")), (second.json["id"], ("L_0020",))):
+        body = {"shot_ids": [shots[code] for code in codes]}
+        held = await studio.call("PUT", f"/v1/looks/{look}/shots", json=body, headers={"If-Match": "*"})
+        assert held.status == 200, held.body
+    pictures = {"L_0010": retaken(own, 21), "L_0020": retaken(other, 22), "L_0030": retaken(other, 23)}
+    media = [
+        await upload(studio, production, png(closer(each)), role="plate", shot_id=shots[code])
+        for code, each in pictures.items()
+    ]
+    check = await finished(
+        studio, question({"production": production, **made}, [{"media_id": each} for each in media])
+    )
+    judged = [each["results"][0] for each in await results(studio, check)]
+    assert [each["look_id"] for each in judged] == [made["look"], second.json["id"], made["look"]]
+    assert [each["verdict"] for each in judged] == ["pass", "pass", "fail"], judged
+    assert [each["shot"] for each in check["summary"]["subjects"][0]["breaks"]] == ["L_0030"]
+
+
+async def references(studio: Studio, production: str, look: str, pictures: list[Any]) -> None:
+    draft = await studio.post(f"/v1/looks/{look}/reference-sets", {})
+    path = f"/v1/reference-sets/{draft.json['id']}"
+    for picture in pictures:
+        media_id = await upload(studio, production, png(picture))
+        added = await studio.post(f"{path}/references", {"media_id": media_id}, headers=WAIT)
+        assert added.status in {200, 201, 202}, added.body
+    approved = await studio.post(f"{path}/approve", {"accept_findings": True}, headers=WAIT)
+    assert approved.status == 200, approved.body
+
+
+async def test_a_check_waits_for_a_model_that_throttles_and_then_finishes(
+    studio: Studio, running: Stack, cast: Found
+) -> None:
+    """It says what it waits for, passes nothing meanwhile, and goes on by itself when the model answers again."""
+    profile = await studio.post(
+        f"/v1/productions/{cast['production']}/consistency-profiles",
+        {"thresholds": {"face": {"fail_below": 0.01, "pass_from": 0.9999999}}},
+    )
+    assert profile.status == 201, profile.body
+    media = await upload(studio, cast["production"], png(closer(retaken(portrait(), 31), left=45, top=3)))
+    fault = {"kind": "throttle", "operation": "Converse", "count": 2}
+    headers = {"Authorization": f"Bearer {running.facts.bedrock_admin_token}"}
+    async with studio.http.post(
+        f"{running.bedrock_url}/_offline/faults", json=fault, headers=headers
+    ) as ordered:
+        assert ordered.status == 201, await ordered.text()
+    body = question(cast, [{"media_id": media}], profile_id=profile.json["id"], second_opinion=JUDGE)
+    check = await finished(studio, body)
+    events = (await studio.get("/v1/events?limit=200")).json["data"]
+    waited = [
+        each["data"]
+        for each in events
+        if each["type"] == "consistency_check.waiting" and each["data"]["check_id"] == check["id"]
+    ]
+    assert waited, "nobody was told that it waits"
+    assert (waited[0]["state"], waited[0]["verdict"]) == ("waiting", None)
+    assert JUDGE in waited[0]["waiting_for"]
+    [[judged]] = [each["results"] for each in await results(studio, check)]
+    assert judged["second_opinion"]["outcome"] in {"heard", "undecided"}
+    assert check["waiting_for"] is None
