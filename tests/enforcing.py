@@ -19,6 +19,7 @@ CORE = "stability.stable-image-core-v1:1"
 NAME = "Mara Venn"
 PROMPT = f"{NAME} in a harbour at dusk, head and shoulders"
 FACE = {"left": 0.34, "top": 0.12, "width": 0.21, "height": 0.24}  # in scikit-image's portrait
+COPIES_PASS = 10
 ANY = ["text-to-image", "image-to-image", "inpaint"]
 
 
@@ -132,6 +133,9 @@ async def cast_on(stack: Stack, studio: Studio) -> Casting:
     made = await character(
         studio, production["id"], [own, lit(own[:, ::-1], 0.85), closer(own)], name=NAME.upper()
     )
+    # the models draw the character from the very picture that is its reference: copies are another test's matter
+    place = f"/v1/productions/{production['id']}/consistency-profiles"
+    assert (await studio.post(place, {"copy_ceiling": COPIES_PASS})).status == 201
     casting = Casting(stack, studio, production["id"], made["character"], made["references"][0]["media_id"])
     await casting.register()
     return casting

@@ -13,7 +13,7 @@ from circletake.domain.consistency.enforcing import OnExhausted, OnNeedsHuman
 from circletake.domain.consistency.ladders import Rung
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.errors import Invalid
-from circletake.domain.kinds import SLOT_ROLES, InputSlot, Kind
+from circletake.domain.kinds import SLOT_ROLES, InputSlot, Kind, MediaRole
 from circletake.domain.pictures import InputShape, ModelCard, Violation
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
@@ -245,6 +245,7 @@ def _base(request: EnforcementRequest, enforced: Enforced, approved: MediaFile |
         strict=enforced.strict,
         approved=approved.id if approved else None,
         named=request.approved_frame_media_id is not None,
+        made=approved is not None and approved.role == MediaRole.TAKE,
         approved_shape=_shape(approved) if approved else None,
     )
 

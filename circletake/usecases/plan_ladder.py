@@ -22,8 +22,10 @@ from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.pictures import ControlReport, InputShape, ModelCard
 from circletake.ports import ModelCatalogue
 
-# how far a take may leave the approved picture it starts from; less where it started from one before
-STRENGTH = 0.5
+# How far a take may leave the approved picture it starts from; less where it started from one before. Nearer to a
+# reference it would be a copy of it, and that is no consistency: the check suspects it.
+STRENGTH_FROM_TAKE = 0.5
+STRENGTH_FROM_REFERENCE = 0.64
 _STRENGTH_AGAIN = 0.6
 _LEAST_STRENGTH = 0.2
 _LEAST_SHOWN = 0.9
@@ -45,6 +47,7 @@ class Base:
     strict: bool
     approved: UUID | None  # a picture of the character as it should be
     named: bool  # somebody chose that picture for this
+    made: bool  # it is a take
     approved_shape: InputShape | None
 
 
@@ -229,8 +232,9 @@ def _request(
     if slot is InputSlot.REFERENCE:
         again = slot in base.inputs
         asked = controls.get("strength")
-        before = float(asked) if isinstance(asked, int | float) else STRENGTH
-        controls["strength"] = max(_LEAST_STRENGTH, round(before * _STRENGTH_AGAIN, 2)) if again else STRENGTH
+        strength = STRENGTH_FROM_TAKE if base.made else STRENGTH_FROM_REFERENCE
+        before = float(asked) if isinstance(asked, int | float) else strength
+        controls["strength"] = max(_LEAST_STRENGTH, round(before * _STRENGTH_AGAIN, 2)) if again else strength
     return controls, {**base.inputs, slot: base.approved}, {**base.shapes, slot: base.approved_shape}
 
 

@@ -1,14 +1,17 @@
 """Take after take until one is her: the whole way, over HTTP, with models that drift on order."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 import aiohttp
-import cv2
 import pytest
 
 from services.embedded.stack import Stack
-from tests.cast import WAIT, backdrop, closer, png, portrait, upload
-from tests.enforcing import CORE, SD35, ULTRA, Casting, cast_on, drifting, rungs, verdicts
+from tests.cast import WAIT
+from tests.enforcing import COPIES_PASS, CORE, SD35, ULTRA, Casting, cast_on, drifting, rungs, verdicts
 from tests.gateway import onboard
 
+JUDGE = "us.amazon.nova-2-lite-v1:0"
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -122,18 +125,40 @@ async def test_no_more_takes_are_made_than_allowed(casting: Casting) -> None:
     assert all(attempt["judged_at"] for attempt in found["attempts"])
 
 
-async def test_what_a_person_has_to_decide_ends_in_review(casting: Casting) -> None:
-    """Near its threshold a take is no pass and no fail: it stops there, with that take to look at."""
-    strict = {"thresholds": {"face": {"fail_below": 0.001, "pass_from": 0.9999999}}}
+@contextlib.asynccontextmanager
+async def undecided(casting: Casting) -> AsyncIterator[None]:
+    """A profile under which no face is like enough to pass, nor unlike enough to fail."""
+    strict = {
+        "character_id": casting.character,
+        "thresholds": {"face": {"fail_below": 0.001, "pass_from": 0.9999999}},
+        "copy_ceiling": COPIES_PASS,
+    }
     place = f"/v1/productions/{casting.production}/consistency-profiles"
     profile = (await casting.studio.post(place, strict)).json
     try:
-        found = await casting.enforced()
+        yield
     finally:
         await casting.studio.call("DELETE", f"/v1/consistency-profiles/{profile['id']}")
+
+
+async def test_what_a_person_has_to_decide_ends_in_review(casting: Casting) -> None:
+    """Near its threshold a take is no pass and no fail: it stops there, with that take to look at."""
+    async with undecided(casting):
+        found = await casting.enforced()
     assert (found["state"], found["stop_reason"]) == ("needs_review", "needs_human"), found
     assert list(verdicts(found)) == ["needs_human"]
     assert found["best_take_id"] == found["attempts"][0]["take_id"]
+
+
+async def test_a_second_opinion_is_asked_inside_the_cap_or_not_at_all(casting: Casting) -> None:
+    """The judge's tokens count; where the takes have used the cap up, the question stays a person's."""
+    async with undecided(casting):
+        asked = await casting.enforced(max_attempts=1, second_opinion=JUDGE)
+        broke = await casting.enforced(max_attempts=1, second_opinion=JUDGE, max_cost_usd="0.08")
+    assert float(asked["judging_usd"]) > 0
+    assert float(asked["at_most_usd"]) == pytest.approx(0.08 + float(asked["judging_usd"]))
+    assert (broke["state"], broke["stop_reason"]) == ("needs_review", "needs_human"), broke
+    assert (float(broke["judging_usd"]), float(broke["at_most_usd"])) == (0, 0.08)
 
 
 async def test_a_finished_generation_can_be_made_to_pass(casting: Casting) -> None:
@@ -156,9 +181,7 @@ async def test_a_finished_generation_can_be_made_to_pass(casting: Casting) -> No
 async def test_an_approved_frame_opens_the_clip(casting: Casting) -> None:
     """A clip from words alone has the wrong costume; one that begins with the approved frame hasn't."""
     shot = await casting.studio.shot(casting.production, "ENF_0010")
-    frame = cv2.resize(backdrop(), (912, 512))
-    frame[:, 200:712] = closer(portrait(), left=40, top=10)
-    approved = await upload(casting.studio, casting.production, png(frame))
+    approved = (await casting.enforced())["attempts"][-1]["media_id"]
     clip = {"kind": "previs_shot", "shot_id": shot["id"], "controls": {"resolution": "540p"}}
     async with drifting(casting, when={"mode": "text-to-video"}, wardrobe=110):
         found = await casting.enforced(

@@ -56,6 +56,7 @@ def base(model: str = SD35, kind: Kind = Kind.CONCEPT_ART, **changes: object) ->
         strict=False,
         approved=APPROVED,
         named=True,
+        made=True,
         approved_shape=InputShape("image/png", 1280, 720),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -108,10 +109,13 @@ def test_a_model_brought_by_arn_is_another_model():
 
 
 def test_a_take_from_the_approved_picture_says_so():
-    """Its input, and how far it may leave it; less far where it started from a reference before."""
+    """Its input, and how far it may leave it: farther from a reference, of which it must be no copy; less far where it
+    started from a picture before."""
     made = rung(plan(base(controls={"aspect_ratio": "16:9"})), Rung.IMAGE_TO_IMAGE)
     assert made.changes["inputs"] == {"reference": str(APPROVED)}
     assert made.changes["controls"] == {"aspect_ratio": "16:9", "strength": 0.5}
+    reference = rung(plan(base(made=False)), Rung.IMAGE_TO_IMAGE)
+    assert reference.changes["controls"] == {"strength": 0.64}
     again = base(
         controls={"strength": 0.8},
         inputs={InputSlot.REFERENCE: OTHER},
