@@ -18,7 +18,7 @@ from services.embedded.stack import Stack
 _DESCRIPTION = """\
 Measures, each beside the bare work it is held against and in the same run: accept throughput, start latency, takes per
 second, processor time per take, and that of a consistency check beside the networks it runs on. The work is
-concept_art without inputs, one 1024 x 1024 JPEG per take, from an instant model, and 40 stills with ten characters;
+concept_art without inputs, one 1024 x 1024 JPEG per take, from an instant model, and 24 stills with ten characters;
 session and data key are warm and Postgres is durable. The stack is the benchmark's own and is removed
 afterwards. Ratios of one run can be compared between machines; the other figures can't.
 """
