@@ -176,10 +176,10 @@ def _meta(folder: Folder, who: Who, judge: Judge, rules: JudgingRules, only: Seq
 def _notes(bench: Bench, rules: JudgingRules) -> list[str]:
     notes = [f"{complaint}." for complaint in bench.folder.complaints]
     if bench.judge.refused:
-        notes.append(f"{len(bench.judge.refused)} pictures were refused; eval.json says why.")
+        notes.append(f"Pictures that were refused: {len(bench.judge.refused)}; eval.json says why.")
     if bench.maker.unmade:
         notes.append(
-            f"{len(bench.maker.unmade)} pictures could not be made: no face found to alter, or nothing left."
+            f"Pictures that could not be made (no face found to alter, or nothing left): {len(bench.maker.unmade)}."
         )
     few = len(bench.who.humans)
     if 0 < few < 10:

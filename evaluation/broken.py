@@ -11,7 +11,7 @@ from evaluation.folder import BreakShot, Folder, Picture, Truth
 from evaluation.judge import Judge
 from evaluation.leftout import Seen, left_out
 from evaluation.metrics import Scored, figures, of, share
-from evaluation.pictures import load, thumbnail
+from evaluation.pictures import thumbnail_of
 from evaluation.questions import Answer, AspectAnswer, Cast, Member, Question, Row
 from evaluation.who import Who, rest
 
@@ -41,12 +41,11 @@ async def breaks(folder: Folder, who: Who, judge: Judge) -> tuple[list[Judged], 
     shots = folder.breaks or []
     known = {**who.humans, **who.faces, **who.others}
     names = [name for name in dict.fromkeys(shot.character for shot in shots) if name in known]
-    thumbnails = {picture.name: thumbnail(load(picture.path)) for name in names for picture in known[name]}
     asked, kept = [], []
     for shot in shots:
         if shot.character not in known:
             continue
-        base = base_of(shot, known[shot.character], thumbnails)
+        base = base_of(shot, known[shot.character])
         cast = _cast(names, known, who.kinds, shot.character, base)
         own = cast[[member.key for member in cast].index(shot.character)]
         if own.references:
@@ -59,7 +58,7 @@ async def breaks(folder: Folder, who: Who, judge: Judge) -> tuple[list[Judged], 
     return found, [row for each in found for row in _rows(each)]
 
 
-def base_of(shot: BreakShot, pictures: Sequence[Picture], thumbnails: Mapping[str, Any]) -> Picture | None:
+def base_of(shot: BreakShot, pictures: Sequence[Picture]) -> Picture | None:
     """Return the picture a shot was made from: by what the list says, by the name's number, else by its look."""
     if shot.base:
         return next((each for each in pictures if each.name == shot.base), None)
@@ -69,19 +68,22 @@ def base_of(shot: BreakShot, pictures: Sequence[Picture], thumbnails: Mapping[st
         named = [each for each in pictures if each.path.stem == number.group(1)]
         if named:
             return named[0]
-    return similar(shot.path, pictures, thumbnails)
+    return similar(shot.path, pictures)
 
 
-def similar(path: Path, pictures: Sequence[Picture], thumbnails: Mapping[str, Any]) -> Picture | None:
+def similar(path: Path, pictures: Sequence[Picture]) -> Picture | None:
     """Return the picture this one looks like a version of, also mirrored; None when there is none."""
-    rgb = load(path)
-    mine = thumbnail(rgb), thumbnail(rgb[:, ::-1].copy())
-    best = max(pictures, key=lambda each: _likeness(mine, thumbnails[each.name]), default=None)
-    return best if best is not None and _likeness(mine, thumbnails[best.name]) >= _ALIKE else None
-
-
-def _likeness(mine: tuple[Any, Any], other: Any) -> float:
-    return max(float((each * other).sum()) for each in mine)
+    mine = thumbnail_of(path)
+    if mine is None:
+        return None
+    best, alike = None, _ALIKE
+    for picture in pictures:
+        other = thumbnail_of(picture.path)
+        if other is not None:
+            found = max(float((version * other).sum()) for version in (mine, mine[:, ::-1]))
+            if found >= alike:
+                best, alike = picture, found
+    return best
 
 
 def _cast(

@@ -62,21 +62,28 @@ class Judge:
         groups: dict[tuple[Cast, bool], list[int]] = {}
         for place, question in enumerate(questions):
             groups.setdefault((question.cast, question.lone), []).append(place)
-        for (cast, _), places in groups.items():
-            members = [self._member(member) for member in cast]
-            usable = [member for member in members if member.references]
-            frames = {place: self._frame(questions[place], members) for place in places}
-            # one picture is often asked about several members of the cast: it is compared with all of them anyway
-            once = {_view(questions[place]): frame for place, frame in frames.items() if frame is not None}
-            said = dict(zip(once, await self.evaluator.compare(usable, list(once.values())), strict=True))
-            for place in places:
-                frame = frames[place]
-                answers[place] = (
-                    self._answer(questions[place], frame, said[_view(questions[place])])
-                    if frame is not None
-                    else Answer(Verdict.NOT_ASSESSABLE, None)
-                )
+        turns = asyncio.Semaphore(self.jobs)
+
+        async def one(cast: Cast, places: Sequence[int]) -> None:
+            async with turns:
+                answers.update(await self._ask(cast, {place: questions[place] for place in places}))
+
+        await asyncio.gather(*(one(cast, places) for (cast, _), places in groups.items()))
         return [answers[place] for place in range(len(questions))]
+
+    async def _ask(self, cast: Cast, questions: Mapping[int, Question]) -> dict[int, Answer]:
+        members = [self._member(member) for member in cast]
+        usable = [member for member in members if member.references]
+        frames = {place: self._frame(question, members) for place, question in questions.items()}
+        # one picture is often asked about several members of the cast: it is compared with all of them anyway
+        once = {_view(questions[place]): frame for place, frame in frames.items() if frame is not None}
+        said = dict(zip(once, await self.evaluator.compare(usable, list(once.values())), strict=True))
+        return {
+            place: Answer(Verdict.NOT_ASSESSABLE, None)
+            if frame is None
+            else self._answer(questions[place], frame, said[_view(questions[place])])
+            for place, frame in frames.items()
+        }
 
     async def _prepare(self, questions: Sequence[Question]) -> None:
         people: dict[Path, int] = {}

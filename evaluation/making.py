@@ -4,6 +4,7 @@ Faces are located by the evaluator's own detector and landmarks: a face it can't
 detector that misses faces shows in `unmade`, not in the figures of what was made.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,8 +92,6 @@ class Maker:
 
     async def make(self, recipes: Sequence[Recipe]) -> set[Path]:
         """Write what can be made and return it; what can't (no face found, nothing left to see) is in `unmade`."""
-        import asyncio
-
         by_base: dict[Path, list[Recipe]] = {}
         for recipe in recipes:
             by_base.setdefault(recipe.left.base, []).append(recipe)
@@ -157,7 +156,10 @@ def _locate(weights: Path, path: Path) -> Seen | None:
     from circletake.adapters.vision.likeness.seeing import networks
 
     loaded = networks(weights)
-    rgb = pictures.load(path)
+    try:
+        rgb = pictures.load(path)
+    except (OSError, ValueError):
+        return None  # the evaluator says what is wrong with it
     found = find_faces(loaded.detector, rgb, 1)
     if not found:
         return None

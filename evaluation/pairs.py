@@ -15,7 +15,7 @@ from evaluation.questions import Answer, Cast, Member, Question, Row
 from evaluation.who import Who, rest
 
 _STRANGERS = (
-    150  # different people asked per set of references; enough for an error rate of one in a thousand
+    100  # different people asked per set of references; enough for an error rate of one in a thousand
 )
 _ROUNDS = 3
 _CAST = 40  # members of a cast at most; a larger folder is cut into several

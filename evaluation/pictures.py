@@ -117,6 +117,14 @@ def framed(rgb: Rgb, face: Face, share: float, *, face_px: float | None = None) 
     return np.asarray(out, dtype=np.uint8), face.moved(scale, *offset)
 
 
+def thumbnail_of(path: Path) -> NDArray[np.float64] | None:
+    """Return the thumbnail of a file; None where it can't be read."""
+    try:
+        return thumbnail(load(path))
+    except (OSError, ValueError):
+        return None
+
+
 def thumbnail(rgb: Rgb, side: int = 24) -> NDArray[np.float64]:
     """A small grey copy with mean 0 and length 1: what two versions of one picture have in common."""
     grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (side, side), interpolation=cv2.INTER_AREA)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from circletake.domain.consistency.words import CharacterKind, ShotSize
 from evaluation.folder import PICTURES, Folder, LabelledSequence, Picture, Truth
 from evaluation.making import SHARES, Half, Recipe
-from evaluation.pictures import load, thumbnail
+from evaluation.pictures import thumbnail_of
 from evaluation.questions import Cast, Member
 from evaluation.who import Who, rest
 
@@ -64,7 +64,7 @@ def of_folder(folder: Folder, who: Who) -> list[Plan]:
 
 def _labelled(folder: Folder, who: Who, sequence: LabelledSequence) -> Plan | None:
     known = {**who.faces, **who.humans, **who.others}
-    shown = [thumbnail(load(shot.path)) for shot in sequence.shots]
+    shown = [each for shot in sequence.shots if (each := thumbnail_of(shot.path)) is not None]
     names = list(dict.fromkeys(name for shot in sequence.shots for name in shot.subjects))
     cast = []
     for name in [*names, *(name for name in who.humans if name not in names)][:_CAST]:
@@ -96,8 +96,8 @@ def _given_references(root: Path, sequence: str, name: str) -> tuple[Path, ...]:
 
 
 def _shown(picture: Picture, shots: Sequence[NDArray[np.float64]]) -> bool:
-    mine = thumbnail(load(picture.path))
-    return any(float((mine * shot).sum()) >= _NEARLY for shot in shots)
+    mine = thumbnail_of(picture.path)
+    return mine is not None and any(float((mine * shot).sum()) >= _NEARLY for shot in shots)
 
 
 def made(who: Who, into: Path, leads: int = LEADS) -> list[Plan]:

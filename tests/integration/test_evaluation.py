@@ -14,6 +14,7 @@ from evaluation.__main__ import main
 from tests.integration.evaluation_folder import draw, networks
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(400)  # networks on a busy machine
 
 
 def evaluate(data, out, *rest):
