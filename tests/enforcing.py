@@ -107,18 +107,18 @@ class Casting:
         }
         if model is not None:
             rule["model"] = model
-        made = await self._offline("POST", "drift", rule)
+        made = await self.offline("POST", "drift", rule)
         self.rules.append(made["id"])
 
     async def no_drift(self) -> None:
         while self.rules:
-            await self._offline("DELETE", f"drift/{self.rules.pop()}")
+            await self.offline("DELETE", f"drift/{self.rules.pop()}")
 
     async def register(self) -> None:
         picture = base64.b64encode(png(portrait())).decode()
-        await self._offline("POST", "subjects", {"name": NAME, "picture": picture, "face": FACE})
+        await self.offline("POST", "subjects", {"name": NAME, "picture": picture, "face": FACE})
 
-    async def _offline(self, method: str, path: str, body: Any = None) -> Any:
+    async def offline(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.stack.facts.bedrock_admin_token}"}
         url = f"{self.stack.bedrock_url}/_offline/{path}"
         async with self.studio.http.request(method, url, json=body, headers=headers) as answer:
