@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -242,8 +242,9 @@ class _Season:
                     references.append(media["id"])
             await session.flush()
             files = [await session.get_one(MediaFile, each) for each in references]
-        for file in files:
-            await self._looked_at(file, self.seen[:1])
+        for at, file in enumerate(files):
+            one = replace(self.seen[0], frame=0, figures=[self.seen[0].figures[at // REFERENCES]])
+            await self._looked_at(file, [one])
 
     async def _looked_at(self, file: MediaFile, seen: Sequence[FrameSeen]) -> None:
         seal = AesSeal(bytes(32), self.tenant_id)
@@ -316,7 +317,7 @@ class _Season:
             row["character_id"]: dict(row)
             for row in await self.studio.rows.fetch("select * from judgements where media_id = $1", first)
         }
-        columns = [name for name in next(iter(made.values())) if name not in {"created_at", "crop", "beside"}]
+        columns = [name for name in next(iter(made.values())) if name not in {"created_at", "crop"}]
         values = []
         for material in plan.materials:
             for position, key in judgement_keys(material, cast=cast_of, rules=rules.digest).items():
@@ -324,6 +325,7 @@ class _Season:
                     **made[self.characters[position]],
                     "id": new_id(),
                     "key": key,
+                    "beside": "{}",
                     "media_id": material.file.id,
                 }
                 values.append(tuple(row[name] for name in columns))

@@ -85,19 +85,23 @@ class Checked:
 
 async def conclude_check(tools: Tools, step: ClaimedStep) -> None:
     """Run a `conclude` step: `subject_id` is the check. What is recorded already isn't done again."""
+    checked = await judge_together(tools, step)
+    if checked is not None:
+        await draw_continuity(tools, checked)
+
+
+async def judge_together(tools: Tools, step: ClaimedStep) -> Checked | None:
+    """See the shots together and put the verdicts on record. None: the check has ended, or waits for the evaluator."""
     tenant = await tools.tenant(step.tenant_id)
     checked = await _read(tools, tenant, step)
-    if checked is None:
-        return
-    if checked.check.judged_at is None:
-        try:
-            pairs = await compare_pairs(tools, tenant, step.tenant_id, _pairs(checked))
-        except EvaluatorDown as down:
-            await wait_for_evaluator(tools, step, checked.check.id, str(down))
-            return
-        if not await _record(tools, checked, _together(checked, pairs)):
-            return
-    await draw_continuity(tools, checked)
+    if checked is None or checked.check.judged_at is not None:
+        return checked
+    try:
+        pairs = await compare_pairs(tools, tenant, step.tenant_id, _pairs(checked))
+    except EvaluatorDown as down:
+        await wait_for_evaluator(tools, step, checked.check.id, str(down))
+        return None
+    return checked if await _record(tools, checked, _together(checked, pairs)) else None
 
 
 async def _read(tools: Tools, tenant: TenantAtWork, step: ClaimedStep) -> Checked | None:

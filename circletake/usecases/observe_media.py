@@ -189,7 +189,7 @@ def _figure_document(figure: Figure) -> dict[str, Any]:
         "face_px": round(figure.face_px, 2),
         "sharpness": round(figure.sharpness, 4),
         "doubts": {aspect.value: reason.value for aspect, reason in figure.doubts.items()},
-        "features": base64.b85encode(figure.features).decode(),
+        "features": base64.b64encode(figure.features).decode(),
     }
 
 
@@ -199,6 +199,6 @@ def _figure(document: Mapping[str, Any]) -> Figure:
         confidence=document["confidence"],
         face_px=document["face_px"],
         sharpness=document["sharpness"],
-        features=base64.b85decode(document["features"]),
+        features=base64.b64decode(document["features"]),
         doubts={Aspect(aspect): Reason(reason) for aspect, reason in document["doubts"].items()},
     )

@@ -168,20 +168,23 @@ async def _direct(
     take_ids = [each.take_id for each in materials if each.take_id]
     if not media_ids and not take_ids:
         return {}
-    rows = await session.scalars(
+    made = {}
+    if take_ids:
+        rows = await session.execute(
+            select(Take.id, Take.media_id).where(is_one_of(Take.id, take_ids), Take.media_id.is_not(None))
+        )
+        made = {row.media_id: row.id for row in rows}
+    files = await session.scalars(
         select(MediaFile).where(
+            is_one_of(MediaFile.id, [*media_ids, *made]),
             MediaFile.production_id == production_id,
             MediaFile.state == "ready",
             MediaFile.role.in_([role.value for role in JUDGED_ROLES]),
-            or_(
-                is_one_of(MediaFile.id, media_ids),
-                and_(is_one_of(MediaFile.take_id, take_ids), MediaFile.role == MediaRole.TAKE.value),
-            ),
         )
     )
     found: dict[UUID, tuple[MediaFile, UUID | None]] = {}
-    for file in rows:
+    for file in files:
         found[file.id] = (file, file.take_id)
-        if file.take_id is not None and file.role == MediaRole.TAKE.value:
-            found[file.take_id] = (file, file.take_id)
+        if file.id in made:
+            found[made[file.id]] = (file, made[file.id])
     return found
