@@ -31,7 +31,8 @@ _REGISTER_LINES = 3
 _WIDTH = 100
 _DESCRIPTION = """\
 Plays a partner studio's way through Circletake, on a stack of its own that ends with it: onboarding, upload, set
-extension, cleanup, element, concept panel and previs shot, webhooks, provenance, isolation, review and register.
+extension, cleanup, element, concept panel and previs shot; a character, a sequence in which one take was altered, the
+check that finds it and takes made until one passes; review, webhooks, provenance, isolation and register.
 Every claim is checked while you look on; the exit code is 0 only when all of them were true.
 
 The pictures come from the offline model server, which works by classical means. It is not a generative model, and
@@ -236,7 +237,7 @@ def _finish(wishes: Wishes, material: Material, outcome: Outcome, show: Show) ->
     for line in outcome.register.splitlines()[:_REGISTER_LINES]:
         show.plain("  " + (line if len(line) < _WIDTH - 2 else line[: _WIDTH - 3] + "…"))
     show.plain()
-    show.plain(f"Pictures, contact sheets and the register: {wishes.output}")
+    show.plain(f"Pictures, sheets and the register: {wishes.output}")
     show.plain(f"To look at them all: {wishes.output / 'index.html'}")
 
 

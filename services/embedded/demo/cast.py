@@ -11,7 +11,7 @@ import numpy as np
 
 from services.embedded.demo.plates import Still, data_folder, decode, written
 
-TITLE = "Eileen Collins (photograph: NASA, public domain)"
+TITLE = "Eileen Collins (NASA, public domain)"
 NAME = "Mara Venn"
 LOOK = "orange suit"
 

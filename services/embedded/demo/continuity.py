@@ -26,7 +26,7 @@ ASPECT = "wardrobe"
 CAP = Decimal("1.00")
 _SHOTS = {
     "LFT_020_0010": "in a forest in the morning, medium shot",
-    "LFT_020_0020": "on the beach, medium shot",
+    "LFT_020_0020": "in the desert at noon, medium shot",
     "LFT_020_0030": "in a room by the window, medium shot",
     ALTERED: "in a street of the city at night, medium shot",
     "LFT_020_0050": "in the mountains in the snow, medium shot",
@@ -38,8 +38,8 @@ _FROM_WORDS = "text-to-image"
 _RUNGS = ("new_seed", "inpaint_region")
 _CHANGED = {
     "first": "as asked for",
-    "new_seed": "a new seed",
-    "inpaint_region": "only the failed region repainted",
+    "new_seed": "new seed",
+    "inpaint_region": "region repainted",
 }
 _SHOWN = ("face", "hair", "wardrobe")
 _SECONDS = 300.0
@@ -98,7 +98,7 @@ class Continuity:
         stills = [*cast.references, *(wrong.still for wrong in cast.wrong)]
         files = await asyncio.gather(*(self._upload(still) for still in stills))
         self._events["media.ready"] += len(files)
-        self._show.say("character", f"{NAME}, one look, {LOOK!r}; pictures of {TITLE}")
+        self._show.say("character", f"{NAME} in her {LOOK}: {TITLE}")
         good = [await self._add(draft, file) for file in files[: len(cast.references)]]
         claim = f"{len(good)} pictures put in: nothing is wrong with them"
         self._show.check("references", claim, judgements.unsound(good))
@@ -173,8 +173,8 @@ class Continuity:
         for take in takes.values():
             await self._mark(take, "circle", "the best of the day")
         self._chapter.takes += [replace(take, mark="circled") for take in takes.values()]
-        text = f"{SEQUENCE}: {len(takes)} shots with {NAME}, a take each, circled. {ALTERED} was altered on order"
-        self._show.say("sequence", text)
+        self._show.say("sequence", f"{SEQUENCE}: {len(takes)} shots with {NAME}, a take of each circled")
+        self._show.say("sequence", f"one was altered on order: another {ASPECT} in {ALTERED}")
         return takes
 
     def _request(self, code: str) -> dict[str, Any]:
@@ -207,7 +207,8 @@ class Continuity:
         for one in results:
             self._show.say("check", self._line(one))
         claim = f"exactly {ALTERED} breaks {SEQUENCE}, and by its {ASPECT}"
-        problem = judgements.one_broken(check, results, self._shots[ALTERED], ASPECT)
+        named = [{**one, "shot_id": self._code(one)} for one in results]
+        problem = judgements.one_broken(check, named, ALTERED, ASPECT)
         self._show.check("check", claim, problem)
         await self._keep_sheets("the sequence as it was circled", check, document=True)
         text = f"6 shots judged and their continuity sheet drawn in {time.monotonic() - begun:.1f} s"
@@ -234,12 +235,14 @@ class Continuity:
 
     def _line(self, one: Found) -> str:
         """One shot's verdict with its scores, short enough for a terminal."""
-        code = next(code for code, shot in self._shots.items() if shot == one["shot_id"])
         judged = (
             one["results"][0] if one["results"] else {"verdict": one["state"], "scores": {}, "reasons": []}
         )
         why = f"  {', '.join(judged['reasons'])}" if judged["verdict"] != "pass" else ""
-        return f"{code}  {judged['verdict']:<6}{_scores(judged['scores'])}{why}"
+        return f"{self._code(one)}  {judged['verdict']}  {_scores(judged['scores'])}{why}"
+
+    def _code(self, one: Found) -> str:
+        return next((code for code, shot in self._shots.items() if shot == one["shot_id"]), "no shot")
 
     async def _again(self, takes: Mapping[str, Take], attempts: Sequence[Take]) -> None:
         """Reject the altered take, circle what passed, and check the sequence again."""
@@ -276,10 +279,10 @@ class Continuity:
         enforcement = await self._until(path, "finished_at")
         self._events["consistency_enforcement.finished"] += 1
         for one in enforcement["attempts"]:
-            self._show.say("enforce", _attempt(one))
+            self._show.say("enforce", f"{one['take_number']}  {_attempt(one)}")
         problem = judgements.cured(enforcement, ASPECT, CAP)
         spent = Decimal(enforcement["spent_usd"])
-        claim = f"{ALTERED} made until it passed: {spent:.2f} of at most {CAP} US dollars spent"
+        claim = f"{ALTERED} made until it passed: {spent:.2f} spent of at most {CAP} US dollars"
         self._show.check("enforce", claim, problem)
         if problem is not None:
             raise Untrue("expected a take that passes, to go on with")
@@ -350,4 +353,4 @@ def _attempt(one: Found) -> str:
     """One attempt: what was changed, what came of it, what it cost."""
     changed = _CHANGED.get(one["rung"], str(one["rung"]))
     cost = Decimal(one["cost_usd"] or 0)
-    return f"take {one['take_number']}, {changed}: {one['verdict']}  {_scores(one['scores'])}  US$ {cost:.2f}"
+    return f"{changed}: {one['verdict']}  {_scores(one['scores'])}  US$ {cost:.2f}"

@@ -35,15 +35,15 @@ def untold(reference: Found, code: str) -> str | None:
 def one_broken(check: Found, results: Sequence[Found], altered: str, aspect: str) -> str | None:
     """Say what keeps a check from naming exactly this shot for exactly this aspect, every other passing.
 
-    `altered`: the shot's id. One character, one take in every shot.
+    `altered`: the shot as `shot_id` has it. One character, one take in every shot.
     """
     for one in results:
         shot, judged = one["shot_id"], one["results"]
         if len(judged) != 1:
-            return f"expected one judgement of shot {shot}, got {len(judged)}"
+            return f"expected one judgement of {shot}, got {len(judged)}"
         wrong = _altered(judged[0], aspect) if shot == altered else _unaltered(judged[0])
         if wrong is not None:
-            return f"shot {shot}: {wrong}"
+            return f"{shot}: {wrong}"
     if altered not in {one["shot_id"] for one in results}:
         return "the altered shot isn't among those judged"
     if check["verdict"] != "fail":

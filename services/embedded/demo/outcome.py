@@ -30,6 +30,19 @@ class Take:
     def kind(self) -> str:
         return str(self.generation["kind"])
 
+    @property
+    def asked_as(self) -> str:
+        """Its kind, or that of the work by which it was made again."""
+        return str(self._changes.get("kind") or self.kind)
+
+    @property
+    def model(self) -> str:
+        return str(self._changes.get("model") or self.generation["model"])
+
+    @property
+    def _changes(self) -> Mapping[str, Any]:
+        return self.take.get("changes") or {}
+
 
 @dataclass(slots=True)
 class Chapter:

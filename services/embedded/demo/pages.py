@@ -13,6 +13,7 @@ from services.embedded.demo.show import table
 _LIST = ".circletake-demo.json"
 _STYLE = """\
 body { margin: 2rem; background: #16181c; color: #d8dade; font: 15px/1.5 system-ui, sans-serif; }
+a { color: #8fb4e8; }
 h2 { margin: 2.5rem 0 .8rem; font-weight: 600; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; max-width: 46rem; }
@@ -50,8 +51,8 @@ def outcome_table(outcome: Outcome) -> list[str]:
     rows = [
         [
             f"{one.shot} t{one.take['number']:02d}",
-            one.kind,
-            short_model(one.generation["model"]),
+            one.asked_as,
+            short_model(one.model),
             one.mark or one.take["state"],
             f"{_seconds(one.take['started_at'], one.take['finished_at']):.1f}",
             f"{Decimal(one.take['cost_usd'] or 0):.2f}",
@@ -77,7 +78,7 @@ def write_index(folder: Path, outcome: Outcome, title: str, inputs: list[str]) -
         figures = [
             _figure(
                 Path(one.output.media["name"]).name,
-                f"take {one.take['number']}, {one.take.get('mark') or one.take['state']}",
+                f"take {one.take['number']}, {one.mark or one.take['state']}",
                 circled=one.mark == "circled",
             )
             for one in outcome.takes
@@ -110,10 +111,14 @@ def _continuity(chapter: Chapter) -> list[str]:
             circled=one.mark == "circled",
         )
         for one in chapter.takes
-        if one.take["id"] not in chapter.said
+        if one.take["number"] == 1
     ]
     made = [
-        _figure(path_of(Path(), one.output).name, chapter.said[one.take["id"]], circled=one.mark == "circled")
+        _figure(
+            path_of(Path(), one.output).name,
+            f"take {one.take['number']}, {chapter.said[one.take['id']]}",
+            circled=one.mark == "circled",
+        )
         for one in chapter.takes
         if one.take["id"] in chapter.said
     ]

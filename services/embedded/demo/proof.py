@@ -69,7 +69,7 @@ class Proof:
             for output, (_, problem) in zip(files, verdicts, strict=True)
             if problem is not None
         ]
-        claim = f"all {len(files)} outputs downloaded: their manifests trusted by the service and the C2PA library"
+        claim = f"all {len(files)} outputs here carry a manifest that service and C2PA library trust"
         self._show.check("provenance", claim, "; ".join(wrong[:3]) or None)
         types = Counter(output.media["digital_source_type"] for output in files)
         self._show.say("provenance", "said to be " + ", ".join(f"{name} ({n})" for name, n in types.items()))
@@ -182,4 +182,5 @@ class Proof:
         expected = asked + chapter.made
         problem = None if booked == expected else f"expected {expected:.2f}, booked were {booked:.2f}"
         text = f"booked {booked:.2f} US dollars: {asked:.2f} as quoted, {chapter.made:.2f} to make one pass"
-        self._show.check("cost", f"{text}; {each:.2f} per circled take", problem)
+        self._show.check("cost", text, problem)
+        self._show.say("cost", f"{each:.2f} US dollars per circled take")
