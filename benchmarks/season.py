@@ -235,7 +235,7 @@ class _Season:
                             reference_set_id=of_look,
                             media_id=media["id"],
                             state="ready",
-                            figure=number,
+                            figure=0,
                             **own,
                         )
                     )
