@@ -277,7 +277,7 @@ class _Season:
         """Give every shot of the season what was seen and judged of the first: the same rows under its own keys."""
         sequence = new_id()
         own = {"tenant_id": self.tenant_id}
-        shots = [
+        shots: list[dict[str, Any]] = [
             {
                 "id": new_id(),
                 "production_id": self.production_id,

@@ -40,9 +40,7 @@ def trend(xs: Sequence[float], ys: Sequence[float]) -> Trend:
     """Return the robust trend of ys over rising xs. Raises ValueError below three points."""
     if len(xs) != len(ys) or len(xs) < 3:  # noqa: PLR2004
         raise ValueError("a trend needs three points or more")
-    slope = statistics.median(
-        (ys[j] - ys[i]) / (xs[j] - xs[i]) for i, j in _pairs(len(xs)) if xs[j] != xs[i]
-    )
+    slope = statistics.median((ys[j] - ys[i]) / (xs[j] - xs[i]) for i, j in _pairs(len(xs)) if xs[j] != xs[i])
     intercept = statistics.median(y - slope * x for x, y in zip(xs, ys, strict=True))
     linear = sum(abs(y - intercept - slope * x) for x, y in zip(xs, ys, strict=True))
     at, stepped = _best_step(ys)

@@ -105,7 +105,8 @@ def _figure(loaded: Networks, frame: Frame, face: FaceBox, points: Points) -> Fi
     described = describe_face(loaded.resnet, frame.rgb, points)
     looks, doubts = describe_person(frame.rgb, points)
     if described.doubts.get(Aspect.FACE) is Reason.TURNED_AWAY:
-        doubts[Aspect.HAIR] = Reason.TURNED_AWAY  # hair isn't where it is looked for around a face from the front
+        # hair isn't where it is looked for around a face from the front
+        doubts[Aspect.HAIR] = Reason.TURNED_AWAY
     side = round(face.side / frame.scale)
     return Figure(
         box=Box(round(face.edges[0] / frame.scale), round(face.edges[1] / frame.scale), side, side),
