@@ -17,7 +17,7 @@ _REASONS: dict[str, str] = {
     Reason.SWAPPED_CHARACTERS: "characters swapped",
     Reason.COPY_PASTE_SUSPECTED: "pasted reference?",
     Reason.FACE_TOO_SMALL: "face too small",
-    Reason.OCCLUDED: "face covered",
+    Reason.OCCLUDED: "partly hidden",
     Reason.TURNED_AWAY: "turned away",
     Reason.BLURRED: "too blurred",
     Reason.NO_DETECTION: "not found",
