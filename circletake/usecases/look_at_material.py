@@ -7,7 +7,7 @@ from circletake.domain.consistency.judging import judge_frame
 from circletake.domain.consistency.materials import judge_material as judge_frames
 from circletake.domain.consistency.sampling import Sampling
 from circletake.domain.consistency.subjects import FrameJudgement, Subject
-from circletake.domain.consistency.words import Box
+from circletake.domain.consistency.words import Aspect, Box, CharacterKind
 from circletake.domain.pictures import Picture
 from circletake.kit import logs
 from circletake.ports import CastMember, FrameSeen, PictureRefused
@@ -22,6 +22,7 @@ log = logs.logger(__name__)
 
 CROP_SIDE = 320  # pixels of the longest side; of every subject in every file for the continuity sheet
 _NOWHERE = Box(0, 0, 0, 0)  # the whole frame
+_HEAD_TO_HIPS = 4.5  # heights of a face box
 
 
 class LocalFile:
@@ -213,7 +214,7 @@ async def _crops(
     tools: Tools, work: Work, fresh: Sequence[tuple[Judged, FrameJudgement]], local: LocalFile
 ) -> Sequence[bytes | None]:
     """Cut every subject out at once: the file is decoded once, however many it shows."""
-    boxes = [(shown.frame, shown.box or _NOWHERE) for _, shown in fresh]
+    boxes = [(shown.frame, _to_show(one, shown)) for one, shown in fresh]
     try:
         cut: Sequence[Picture] = await tools.evaluator.crops(
             await local.path(), work.file.media_type, boxes, side=CROP_SIDE
@@ -222,3 +223,15 @@ async def _crops(
         log.warning("crop_not_made", reason=refused.code)  # what was seen of it stands
         return [None] * len(boxes)
     return [each.data for each in cut]
+
+
+def _to_show(one: Judged, shown: FrameJudgement) -> Box:
+    """The face, with what the evaluator cuts around it; down to the hips where it is the costume that broke."""
+    box = shown.box
+    if box is None:
+        return _NOWHERE
+    if one.look.kind is not CharacterKind.HUMAN or Aspect.WARDROBE not in one.judgement.broken:
+        return box
+    return Box(
+        box.left - box.width, box.top - box.height // 2, 3 * box.width, round(_HEAD_TO_HIPS * box.height)
+    )
