@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks import accept, consistency, start, takes
+from benchmarks import accept, consistency, season, start, takes
 from benchmarks.report import Measure, table, write
 from benchmarks.studio import open_studio, running
 from services.embedded.home import default_home
@@ -28,6 +28,7 @@ PARTS = {
     "start": start.measure,
     "takes": takes.measure,
     "consistency": consistency.measure,
+    "season": season.measure,
     "accept": accept.measure,
 }
 

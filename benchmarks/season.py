@@ -7,6 +7,7 @@ sheet comes after the verdicts and isn't counted.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import statistics
@@ -56,6 +57,12 @@ CHARACTERS = 10
 REFERENCES = 3
 FRAMES = 3  # looked at in every shot
 ROUNDS = 3
+_ALIKE = {
+    "face": 0.998,
+    "hair": 0.99,
+    "wardrobe": 0.98,
+    "palette": 0.97,
+}  # of two shots, as it was compared once
 
 
 async def measure(studio: Studio) -> list[Measure]:
@@ -129,11 +136,10 @@ class _Season:
         return made
 
     async def measured(self) -> list[Measure]:
-        """Judge every shot once (by the first, as they all show the same), then ask again with one that is new."""
+        """Have every shot judged as the first one was, then ask again with one that is new."""
         first = await self._file()
         await self._ask([first])
         await self._judged_like(first)
-        await self._ask(self.media)  # the cuts are compared for the first time
         ratios, alone, again, planned = [], [], [], []
         for _ in range(ROUNDS):
             one, _, _ = await self._ask([await self._file()])
@@ -319,15 +325,15 @@ class _Season:
         }
         columns = [name for name in next(iter(made.values())) if name not in {"created_at", "crop"}]
         values = []
+        before: dict[int, UUID] = {}
         for material in plan.materials:
             for position, key in judgement_keys(material, cast=cast_of, rules=rules.digest).items():
-                row = {
-                    **made[self.characters[position]],
-                    "id": new_id(),
-                    "key": key,
-                    "beside": "{}",
+                row = {**made[self.characters[position]], "id": new_id(), "key": key}
+                row |= {
                     "media_id": material.file.id,
+                    "beside": json.dumps({str(before.get(position)): _ALIKE}),
                 }
+                before[position] = row["id"]
                 values.append(tuple(row[name] for name in columns))
         await self.studio.rows.copy_records_to_table("judgements", records=values, columns=columns)
 

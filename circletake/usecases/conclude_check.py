@@ -14,7 +14,7 @@ from sqlalchemy import Row, select
 from circletake.domain.consistency.materials import MaterialJudgement
 from circletake.domain.consistency.profiles import Profile
 from circletake.domain.consistency.sequences import SequenceJudgement, SequenceShot, judge_sequence
-from circletake.domain.consistency.words import CharacterKind, Verdict
+from circletake.domain.consistency.words import Aspect, CharacterKind, Reason, Verdict
 from circletake.kit import clock
 from circletake.ports import EvaluatorDown
 from circletake.records.characters import Character, Look
@@ -195,7 +195,9 @@ def _judgements(check: ConsistencyCheck) -> Any:
             Judgement.reasons,
             Judgement.worst_frame,
             Judgement.figure,
-            Judgement.body,
+            Judgement.scores,
+            Judgement.body["broken"].label("broken"),
+            Judgement.body["instead"].astext.label("instead"),
             Judgement.beside,
         )
         .join(Judgement, Judgement.id == CheckResult.judgement_id)
@@ -246,7 +248,7 @@ def _together(checked: Checked, pairs: PairScores) -> list[tuple[CheckedSubject,
         shots = [
             SequenceShot(
                 shot.label,
-                MaterialJudgement.from_json(shot.judgements[subject.id].body),
+                _judgement(shot.judgements[subject.id]),
                 str(shot.judgements[subject.id].look_id),
             )
             for shot in checked.line(subject)
@@ -254,6 +256,19 @@ def _together(checked: Checked, pairs: PairScores) -> list[tuple[CheckedSubject,
         own = {(at, at + 1): scores for at, scores in pairs.get(subject.id, {}).items()}
         found.append((subject, judge_sequence(shots, own, checked.profile(subject), subject.kind)))
     return found
+
+
+def _judgement(row: Row[Any]) -> MaterialJudgement:
+    """What shots are held against each other by; a season has thousands, and their bodies aren't read."""
+    return MaterialJudgement(
+        key="",
+        verdict=Verdict(row.verdict),
+        score=row.score,
+        scores={Aspect(name): p for name, p in row.scores.items()},
+        reasons=tuple(Reason(each) for each in row.reasons),
+        broken=tuple(Aspect(each) for each in row.broken),
+        instead=row.instead,
+    )
 
 
 async def _record(
