@@ -18,7 +18,7 @@ from circletake.domain.webhooks import EVENT_TYPES
 from services.embedded.stack import Stack
 from tests.gateway import Client, Studio, onboard
 
-EXAMPLES = int(os.environ.get("CIRCLETAKE_SCHEMATHESIS_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("CIRCLETAKE_SCHEMATHESIS_EXAMPLES", "5"))
 
 # Not among them: positive_data_acceptance (rights, prices and files decide, not the schema alone), use_after_free
 # and ensure_resource_availability (nothing is deleted for good here).

@@ -138,8 +138,8 @@ async def test_a_wrong_question_is_a_problem(studio, body, status, code):
 
 
 async def test_other_content_is_refused(studio):
-    """Only JSON, pictures and videos; and not an empty body."""
-    answer = await post_file(studio, b"%PDF-1.7", "application/pdf")
+    """Only JSON, pictures, videos and PDFs; and not an empty body."""
+    answer = await post_file(studio, b"PK\x03\x04", "application/zip")
     assert (answer.status, answer.json["code"]) == (415, "unsupported_media_type")
     assert (await post_file(studio, b"")).status == 422
     broken = await studio.call("POST", "/v1/verify", data=b"{", headers={"Content-Type": "application/json"})

@@ -48,6 +48,8 @@ async def test_an_endpoint_is_registered_challenged_and_active(studio, receiver)
     assert made.headers["Preference-Applied"] == "wait=20"
     assert made.headers["Location"] == f"{ENDPOINTS}/{made.json['id']}"
     assert made.json["event_types"] == [
+        "consistency_check.finished",
+        "consistency_enforcement.finished",
         "generation.finished",
         "generation.held",
         "take.failed",

@@ -209,6 +209,22 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
                 "max_cost_usd": "1",
             },
         ),
+        (
+            "/v1/consistency-checks",
+            {
+                "production_id": "production_id",
+                "subjects": [{"character_id": "character_id"}],
+                "material": [{"take_id": "take_id"}],
+            },
+        ),
+        (
+            "/v1/consistency-checks",
+            {
+                "production_id": None,
+                "subjects": [{"character_id": "character_id"}],
+                "material": [{"media_id": "media_id"}],
+            },
+        ),
         ("/v1/verify", {"take_id": "take_id"}),
         ("/v1/verify", {"media_id": "media_id"}),
     ],
@@ -222,6 +238,8 @@ async def test_a_body_cannot_reach_into_another_studio(
     def filled(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: filled(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [filled(item) for item in value]
         return own if value is None else theirs.get(value, value)
 
     answer = await other_studio.post(path, filled(body))
@@ -231,6 +249,7 @@ async def test_a_body_cannot_reach_into_another_studio(
         "unknown_shot",
         "unknown_media",
         "unknown_generation",
+        "not_found",
     }
 
 
