@@ -7,11 +7,11 @@ once. A model that can't answer makes the check wait, or say so; it never lets a
 import json
 import struct
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, insert, update
@@ -31,12 +31,10 @@ from circletake.ports import EvaluatorDown, FrameSeen, InvokeAnswer, Match
 from circletake.records.consistency import EvaluatorCall
 from circletake.records.media import MediaFile
 from circletake.usecases.enforcement_costs import judging_fits
+from circletake.usecases.material_work import Asked, Work
 from circletake.usecases.observe_media import PEOPLE, chosen_figure, keep_seen, known_parts, part_of
 from circletake.usecases.plan_check import CastLook
 from circletake.usecases.tools import Tools
-
-if TYPE_CHECKING:
-    from circletake.usecases.material_work import Work
 
 T = TypeVar("T")
 
@@ -54,22 +52,13 @@ class ModelDown(EvaluatorDown):
     """A model that judges or embeds can't answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A second opinion: the judgement after it, what is kept of it, and its words (content)."""
-
-    judgement: MaterialJudgement
-    summary: dict[str, Any]
-    text: str = field(repr=False)
-
-
 # (media file, frame, part) to the frame with vectors for features
 _Embedded = dict[tuple[UUID, int, str], FrameSeen]
 
 
 async def add_embeddings(
     tools: Tools,
-    work: "Work",
+    work: Work,
     frames: Sequence[FrameSeen],
     found: Sequence[Sequence[Match]],
     path: Callable[[], Awaitable[Path]],
@@ -105,7 +94,7 @@ async def add_embeddings(
     return added
 
 
-async def _known_vectors(tools: Tools, work: "Work", evaluator: EvaluatorId) -> _Embedded:
+async def _known_vectors(tools: Tools, work: Work, evaluator: EvaluatorId) -> _Embedded:
     """Every vector of this file and of the cast's references that was paid for before, in one round trip."""
     known: _Embedded = {}
     ids = {media_id for look in work.cast for media_id, _ in look.references} | {work.file.id}
@@ -148,7 +137,7 @@ def _vector(packed: bytes) -> tuple[float, ...]:
 
 async def _reference_vectors(
     tools: Tools,
-    work: "Work",
+    work: Work,
     look: CastLook,
     evaluator: EvaluatorId,
     card: ModelCard,
@@ -178,7 +167,7 @@ async def _reference_vectors(
 
 async def _embedded(
     tools: Tools,
-    work: "Work",
+    work: Work,
     file: MediaFile,
     evaluator: EvaluatorId,
     card: ModelCard,
@@ -214,7 +203,7 @@ async def _embedded(
 
 
 async def _embed(
-    tools: Tools, work: "Work", file: MediaFile, evaluator: EvaluatorId, card: ModelCard, crop: Picture
+    tools: Tools, work: Work, file: MediaFile, evaluator: EvaluatorId, card: ModelCard, crop: Picture
 ) -> tuple[float, ...]:
     dialect = embedder_for(card)
     dimensions = int(card.limits["dimensions"][0])
@@ -235,12 +224,12 @@ async def _embed(
     )
 
 
-async def _file(tools: Tools, work: "Work", media_id: UUID) -> MediaFile:
+async def _file(tools: Tools, work: Work, media_id: UUID) -> MediaFile:
     async with tools.database.tenant(work.step.tenant_id) as session:
         return await session.get_one(MediaFile, media_id)
 
 
-def _fetcher(tools: Tools, work: "Work", file: MediaFile) -> Callable[[], Awaitable[Path]]:
+def _fetcher(tools: Tools, work: Work, file: MediaFile) -> Callable[[], Awaitable[Path]]:
     async def fetch() -> Path:
         path = work.folder / f"{file.id}{Path(file.name).suffix}"
         if not path.exists():
@@ -252,7 +241,7 @@ def _fetcher(tools: Tools, work: "Work", file: MediaFile) -> Callable[[], Awaita
 
 async def ask_judge(
     tools: Tools,
-    work: "Work",
+    work: Work,
     look: CastLook,
     shown: FrameJudgement,
     judgement: MaterialJudgement,
@@ -325,7 +314,7 @@ async def ask_judge(
     )
 
 
-async def _reference_crops(tools: Tools, work: "Work", look: CastLook) -> list[Picture]:
+async def _reference_crops(tools: Tools, work: Work, look: CastLook) -> list[Picture]:
     pictures: list[Picture] = []
     for media_id, figure in look.references[:JUDGE_REFERENCES]:
         seen = work.known.get(media_id, {}).get(0)
@@ -344,7 +333,7 @@ async def _reference_crops(tools: Tools, work: "Work", look: CastLook) -> list[P
 
 async def _paid(
     tools: Tools,
-    work: "Work",
+    work: Work,
     file: MediaFile,
     evaluator: EvaluatorId,
     card: ModelCard,
@@ -406,7 +395,7 @@ async def _paid(
 
 async def _settle(
     tools: Tools,
-    work: "Work",
+    work: Work,
     call_id: UUID,
     *,
     outcome: str,

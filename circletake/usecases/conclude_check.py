@@ -4,15 +4,13 @@ The verdicts are told as soon as they are there (`consistency_check.judged`); `c
 the sheet is drawn, signed and published, so that whoever hears it finds it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select
 
 from circletake.domain.consistency.materials import MaterialJudgement
-from circletake.domain.consistency.profiles import Profile
 from circletake.domain.consistency.sequences import SequenceJudgement, SequenceShot, judge_sequence
 from circletake.domain.consistency.words import Aspect, CharacterKind, Reason, Verdict
 from circletake.kit import clock
@@ -31,56 +29,16 @@ from circletake.records.generations import Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.check_events import announce_check, worst
+from circletake.usecases.checked import Checked, CheckedShot, CheckedSubject
 from circletake.usecases.compare_shots import PairScores, ShotPair, compare_pairs
 from circletake.usecases.draw_continuity import draw_continuity
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.material_work import ENDED, character_profile
-from circletake.usecases.plan_check import CastLook, approved_cast
+from circletake.usecases.plan_check import approved_cast
 from circletake.usecases.record_judgements import lock_check, wait_for_evaluator
 from circletake.usecases.resolve_material import is_one_of
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence
 from circletake.usecases.tools import TenantAtWork, Tools
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedShot:
-    """One file of the check in story order, as people call it."""
-
-    material: CheckMaterial
-    label: str
-    scene: str | None
-    media_type: str
-    judgements: Mapping[UUID, Row[Any]]  # by the check's subject
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedSubject:
-    id: UUID
-    character_id: UUID
-    name: str
-    kind: CharacterKind
-    deleted: bool  # meanwhile: its verdicts stay on record, it is shown no more
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A check whose files are all judged."""
-
-    step: ClaimedStep
-    tenant: TenantAtWork
-    check: ConsistencyCheck
-    subjects: Sequence[CheckedSubject]
-    shots: Sequence[CheckedShot]
-    looks: Mapping[UUID, str]  # names
-    cast: Sequence[CastLook]
-    profiles: Mapping[UUID, Profile]  # by character
-
-    def profile(self, subject: CheckedSubject) -> Profile:
-        return self.profiles[subject.character_id]
-
-    def line(self, subject: CheckedSubject) -> list[CheckedShot]:
-        """The shots in which this subject was judged."""
-        return [shot for shot in self.shots if subject.id in shot.judgements]
 
 
 async def conclude_check(tools: Tools, step: ClaimedStep) -> None:

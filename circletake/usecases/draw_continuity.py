@@ -6,7 +6,7 @@ One JPEG to look at and one PDF with everything. Both are outputs: signed, with 
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
@@ -33,6 +33,7 @@ from circletake.records.consistency import CheckMaterial, CheckResult, Judgement
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.check_events import announce_check
+from circletake.usecases.checked import Checked, CheckedShot, CheckedSubject
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.material_work import ENDED
@@ -40,9 +41,6 @@ from circletake.usecases.publish_file import Output, publish_files
 from circletake.usecases.record_judgements import lock_check
 from circletake.usecases.steps import end_step, hold_fence, put_off
 from circletake.usecases.tools import Tools
-
-if TYPE_CHECKING:
-    from circletake.usecases.conclude_check import Checked, CheckedShot, CheckedSubject
 
 log = logs.logger(__name__)
 
@@ -52,7 +50,7 @@ _TYPES = {"sheet": "image/jpeg", "document": "application/pdf"}
 _BY_REASON = {reason.value: aspect.value for aspect, reason in MISMATCH.items()}
 
 
-async def draw_continuity(tools: Tools, checked: "Checked") -> None:
+async def draw_continuity(tools: Tools, checked: Checked) -> None:
     """Draw, sign, publish; then the check has succeeded. Ends the step."""
     with tempfile.TemporaryDirectory(dir=tools.scratch) as name:
         folder = Path(name)
@@ -86,14 +84,14 @@ async def draw_continuity(tools: Tools, checked: "Checked") -> None:
         await _publish(tools, checked, files, signed)
 
 
-def _foot(checked: "Checked") -> str:
+def _foot(checked: Checked) -> str:
     provisional = any(each["profile"]["provisional"] for each in checked.check.profile["scoped"])
     prior = checked.check.profile["scoped"][0]["profile"]["prior"]
     words = f"Scores are probabilities of being the same, at a prior of {prior:g}."
     return words + (" Thresholds are provisional." if provisional else "")
 
 
-async def _rows(tools: Tools, checked: "Checked", folder: Path) -> list[ContinuityRow]:
+async def _rows(tools: Tools, checked: Checked, folder: Path) -> list[ContinuityRow]:
     crops = await _crops(tools, checked)
     told = {each["subject"]: each for each in checked.check.summary.get("subjects", [])}
     rows = []
@@ -130,9 +128,9 @@ async def _rows(tools: Tools, checked: "Checked", folder: Path) -> list[Continui
 
 
 def _cell(
-    checked: "Checked",
-    subject: "CheckedSubject",
-    shot: "CheckedShot",
+    checked: Checked,
+    subject: CheckedSubject,
+    shot: CheckedShot,
     crops: Mapping[UUID, bytes],
     clashes: set[str],
 ) -> ContinuityCell:
@@ -159,7 +157,7 @@ def _cell(
     )
 
 
-async def _crops(tools: Tools, checked: "Checked") -> dict[UUID, bytes]:
+async def _crops(tools: Tools, checked: Checked) -> dict[UUID, bytes]:
     async with tools.database.tenant(checked.step.tenant_id) as session:
         rows = (
             await session.execute(
@@ -176,9 +174,7 @@ async def _crops(tools: Tools, checked: "Checked") -> dict[UUID, bytes]:
     return {row.id: seal.open(row.crop, place=f"judgements.crop:{row.id}") for row in rows}
 
 
-async def _references(
-    tools: Tools, checked: "Checked", subject: "CheckedSubject", folder: Path
-) -> list[bytes]:
+async def _references(tools: Tools, checked: Checked, subject: CheckedSubject, folder: Path) -> list[bytes]:
     """The subject cut out of its references. One that can't be read any more is left out."""
     wanted = [
         media_id
@@ -210,7 +206,7 @@ async def _references(
     return pictures
 
 
-async def _files(tools: Tools, checked: "Checked") -> list[MediaFile]:
+async def _files(tools: Tools, checked: Checked) -> list[MediaFile]:
     async with tools.database.tenant(checked.step.tenant_id) as session:
         rows = await session.scalars(
             select(MediaFile)
@@ -223,7 +219,7 @@ async def _files(tools: Tools, checked: "Checked") -> list[MediaFile]:
 
 async def _sign(
     tools: Tools,
-    checked: "Checked",
+    checked: Checked,
     files: Sequence[MediaFile],
     source: Path,
     target: Path,
@@ -256,7 +252,7 @@ def _source_type(files: Sequence[MediaFile]) -> str:
 
 
 async def _publish(
-    tools: Tools, checked: "Checked", files: Sequence[MediaFile], signed: Mapping[str, SignedFile]
+    tools: Tools, checked: Checked, files: Sequence[MediaFile], signed: Mapping[str, SignedFile]
 ) -> None:
     check = checked.check
     rows: list[dict[str, Any]] = []
@@ -296,7 +292,7 @@ async def _publish(
     await publish_files(tools, checked.tenant, checked.step, outputs, record=record)
 
 
-async def _without_sheet(tools: Tools, checked: "Checked", fault: SigningFault) -> None:
+async def _without_sheet(tools: Tools, checked: Checked, fault: SigningFault) -> None:
     """A sheet that can't be signed isn't published; after some tries the check is finished without it."""
     log.warning("signing_failed", reason=str(fault), attempt=checked.step.attempt)
     if checked.step.attempt < MAX_SIGNING_ATTEMPTS and fault.retryable:
@@ -307,7 +303,7 @@ async def _without_sheet(tools: Tools, checked: "Checked", fault: SigningFault) 
 
 
 async def _finish(
-    tools: Tools, checked: "Checked", *, rows: Sequence[dict[str, Any]], code: str | None = None
+    tools: Tools, checked: Checked, *, rows: Sequence[dict[str, Any]], code: str | None = None
 ) -> bool:
     """Record the sheet and the check's end. False: it was canceled meanwhile, or somebody whom the sheet shows was
     deleted and it has to be drawn again without them; then the files aren't wanted."""
@@ -333,7 +329,7 @@ async def _finish(
     return True
 
 
-async def _deleted_meanwhile(session: TenantSession, checked: "Checked") -> bool:
+async def _deleted_meanwhile(session: TenantSession, checked: Checked) -> bool:
     """Say whether the sheet shows somebody who was deleted since it was begun. Until this transaction ends nobody
     else can be: whoever deletes a character then finds the sheet on record and takes it back."""
     shown = [subject.character_id for subject in checked.subjects if not subject.deleted]

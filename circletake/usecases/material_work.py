@@ -18,7 +18,6 @@ from circletake.ports import FrameSeen
 from circletake.records.consistency import CheckMaterial, CheckSubject, ConsistencyCheck, Judgement
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.ask_models import Asked
 from circletake.usecases.judgement_keys import cast_digest, judgement_keys
 from circletake.usecases.observe_media import PEOPLE, SCENE, known_parts, part_of
 from circletake.usecases.plan_check import (
@@ -33,6 +32,15 @@ from circletake.usecases.steps import ClaimedStep, end_step
 from circletake.usecases.tools import TenantAtWork, Tools
 
 ENDED = frozenset({"succeeded", "failed", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A second opinion: the judgement after it, what is kept of it, and its words (content)."""
+
+    judgement: MaterialJudgement
+    summary: dict[str, Any]
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
