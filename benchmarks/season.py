@@ -40,6 +40,7 @@ from circletake.records.context import Sequence as SequenceRecord
 from circletake.records.media import MediaFile
 from circletake.records.session import Database
 from circletake.settings import WorkerSettings
+from circletake.usecases.call_model import PaidCall
 from circletake.usecases.conclude_check import judge_together
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.judge_material import judge_material
@@ -201,7 +202,7 @@ class _Season:
             if step is None:
                 raise RuntimeError("somebody else runs the benchmark's steps")
             if kind == "judge":
-                await judge_material(self.tools, step)
+                await judge_material(self.tools, step, PaidCall())
             elif await judge_together(self.tools, step) is None:
                 raise RuntimeError("the check didn't come to an end")
 

@@ -279,7 +279,7 @@ async def ask_judge(
                     evaluator,
                     card,
                     estimate,
-                    json.dumps([order, [each.value for each in aspects], str(work.material.id)]).encode(),
+                    b"".join([order.encode(), *(each.data for each in (*pictures, shot[0]))]),
                     partial(tools.runner.converse, work.tenant.storage, card, body),
                     lambda answer: (
                         dialect.read(answer.body, aspects),
@@ -362,7 +362,8 @@ async def _paid(
             )
         )
     try:
-        answer = await call()
+        with work.paid:
+            answer = await call()
     except ModelFault as fault:
         billed = fault.billed
         charged = Decimal(0) if billed is Billed.FALSE else estimate

@@ -33,7 +33,7 @@ from circletake.usecases.checked import Checked, CheckedShot, CheckedSubject
 from circletake.usecases.compare_shots import PairScores, ShotPair, compare_pairs
 from circletake.usecases.draw_continuity import draw_continuity
 from circletake.usecases.events import wake_dispatcher
-from circletake.usecases.material_work import ENDED, character_profile
+from circletake.usecases.material_work import ENDED, character_profiles
 from circletake.usecases.plan_check import approved_cast
 from circletake.usecases.record_judgements import lock_check, wait_for_evaluator
 from circletake.usecases.resolve_material import is_one_of
@@ -82,7 +82,7 @@ async def _read(tools: Tools, tenant: TenantAtWork, step: ClaimedStep) -> Checke
         shots=shots,
         looks=names,
         cast=cast,
-        profiles={each.character_id: character_profile(check, each.character_id) for each in subjects},
+        profiles=character_profiles(check, [each.character_id for each in subjects]),
     )
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from circletake.domain.consistency.words import Verdict
 from circletake.ports import EvaluatorDown, PictureRefused, StorageFault
 from circletake.usecases.ask_models import ModelDown, ask_judge
+from circletake.usecases.call_model import PaidCall
 from circletake.usecases.look_at_material import LocalFile, look_at_material, shown_frame
 from circletake.usecases.material_work import Judged, Work, begin_work
 from circletake.usecases.record_judgements import record_judgements, wait_for_evaluator
@@ -21,11 +22,11 @@ from circletake.usecases.tools import Tools
 MAX_SLOW_LOOKS = 4  # of the offline evaluator at one file, before the file is said to be too much for it
 
 
-async def judge_material(tools: Tools, step: ClaimedStep) -> None:
+async def judge_material(tools: Tools, step: ClaimedStep, paid: PaidCall) -> None:
     """Run a `judge` step: `subject_id` is the check's material."""
     tenant = await tools.tenant(step.tenant_id)
     with TemporaryDirectory(dir=tools.scratch) as folder:
-        work = await begin_work(tools, tenant, step, Path(folder))
+        work = await begin_work(tools, tenant, step, paid, Path(folder))
         if work is None:
             return
         if work.file.state != "ready":

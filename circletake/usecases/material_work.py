@@ -1,6 +1,6 @@
 """One file to judge, read in one short transaction: the question, the cast, and what is known already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from circletake.ports import FrameSeen
 from circletake.records.consistency import CheckMaterial, CheckSubject, ConsistencyCheck, Judgement
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.call_model import PaidCall
 from circletake.usecases.judgement_keys import cast_digest, judgement_keys
 from circletake.usecases.observe_media import PEOPLE, SCENE, known_parts, part_of
 from circletake.usecases.plan_check import (
@@ -76,6 +77,7 @@ class Work:
     # what was seen, of this file and the references; the references grow with those that are seen first now
     known: dict[UUID, dict[int, FrameSeen]] = field(repr=False)
     folder: Path  # on the local disk, for as long as the step runs
+    paid: PaidCall  # marks what a shutdown waits for
 
     @property
     def parts(self) -> frozenset[str]:
@@ -91,7 +93,9 @@ class Work:
         return SCENE in self.parts
 
 
-async def begin_work(tools: Tools, tenant: TenantAtWork, step: ClaimedStep, folder: Path) -> Work | None:
+async def begin_work(
+    tools: Tools, tenant: TenantAtWork, step: ClaimedStep, paid: PaidCall, folder: Path
+) -> Work | None:
     """Read the file's work. None: it was judged, given up, or its check has ended; then the step is ended too."""
     async with tools.database.tenant(step.tenant_id) as session:
         material, check, file = (
@@ -149,6 +153,7 @@ async def begin_work(tools: Tools, tenant: TenantAtWork, step: ClaimedStep, fold
         profiles=profiles_of(check, cast),
         known=known,
         folder=folder,
+        paid=paid,
     )
 
 
@@ -196,13 +201,15 @@ async def _known(
 
 def profiles_of(check: ConsistencyCheck, cast: Sequence[CastLook]) -> dict[str, Profile]:
     """Return each look's profile, as the check froze it."""
-    of = {each: character_profile(check, each) for each in {look.character_id for look in cast}}
+    of = character_profiles(check, {look.character_id for look in cast})
     return {look.key: of[look.character_id] for look in cast}
 
 
-def character_profile(check: ConsistencyCheck, character_id: UUID) -> Profile:
+def character_profiles(check: ConsistencyCheck, character_ids: Iterable[UUID]) -> dict[UUID, Profile]:
+    """Return each character's profile, as the check froze it."""
     scoped = [_scoped(each) for each in check.profile["scoped"]]
-    return profile_for(scoped, production=str(check.production_id), character=str(character_id))
+    production = str(check.production_id)
+    return {each: profile_for(scoped, production=production, character=str(each)) for each in character_ids}
 
 
 def _scoped(stored: Mapping[str, Any]) -> Scoped:

@@ -12,8 +12,8 @@ from services.worker.runner import Handler
 
 
 def handlers(tools: Tools) -> Mapping[str, Handler]:
-    async def judge(step: ClaimedStep, _: PaidCall) -> None:
-        await judge_material(tools, step)
+    async def judge(step: ClaimedStep, paid: PaidCall) -> None:
+        await judge_material(tools, step, paid)
 
     async def conclude(step: ClaimedStep, _: PaidCall) -> None:
         await conclude_check(tools, step)
