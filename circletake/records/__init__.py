@@ -1,6 +1,6 @@
 """Tables. Importing this package registers every one of them with `Record.metadata`."""
 
-from circletake.records import characters, consistency, context, events, generations, media, steps, tenancy
+from circletake.records import characters, consistency, context, events, generations, holds, media, steps, tenancy
 from circletake.records.base import Record
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "context",
     "events",
     "generations",
+    "holds",
     "media",
     "steps",
     "tenancy",

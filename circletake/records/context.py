@@ -1,8 +1,10 @@
 """The film context: productions, episodes, sequences, shots."""
 
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Text, UniqueConstraint
+from sqlalchemy import LargeBinary, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circletake.records.base import TenantRecord, belongs_to, tenant_key
@@ -15,6 +17,10 @@ class Production(TenantRecord):
     code: Mapped[str] = mapped_column(Text)
     title: Mapped[str] = mapped_column(Text)
     external_ref: Mapped[str | None] = mapped_column(Text)
+    # an IANA name: terms of consents end at midnight there
+    time_zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")
+    owned_source_only: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    labour_action_since: Mapped[datetime | None]  # while it is set, nothing of the production reaches a model
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -67,5 +73,6 @@ class Shot(TenantRecord):
     frame_in: Mapped[int | None]
     frame_out: Mapped[int | None]
     notes: Mapped[bytes | None] = mapped_column(LargeBinary)
+    conventional_bid_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 2))  # what it would cost without AI
     external_ref: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=1)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, Numeric, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circletake.records.base import TenantRecord, belongs_to, tenant_key
@@ -45,6 +45,10 @@ class Generation(TenantRecord):
     )  # the production's and the shot's, then
     state: Mapped[str] = mapped_column(Text)
     requested_by: Mapped[UUID | None]  # the API key
+    requested_by_person: Mapped[UUID | None]
+    # the use declaration; [{character, look, how}]: ids, and how it is known that it is depicted
+    use: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    depicts: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     event_seq: Mapped[int] = mapped_column(default=0)
     sheet_media_id: Mapped[UUID | None]
     ledger_entry_id: Mapped[UUID]
@@ -98,6 +102,8 @@ class Take(TenantRecord):
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
     media_id: Mapped[UUID | None]
     changed_fraction: Mapped[float | None]  # of the frame, 0-1, measured on decoded pixels
+    # what its last call to a model relied on: consents with their documents' hashes, exemptions, cleared holds
+    permission: Mapped[dict[str, Any] | None]
     circled: Mapped[bool] = mapped_column(default=False)
     rejected: Mapped[bool] = mapped_column(default=False)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
@@ -115,7 +121,8 @@ class TakeAct(TenantRecord):
     take_id: Mapped[UUID]
     act: Mapped[str] = mapped_column(Text)
     reason: Mapped[bytes | None] = mapped_column(LargeBinary)
-    api_key_id: Mapped[UUID | None]
+    api_key_id: Mapped[UUID | None]  # until people signed in, keys could
+    person_id: Mapped[UUID | None]
 
 
 class Invocation(TenantRecord):
