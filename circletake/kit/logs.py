@@ -49,6 +49,7 @@ ALLOWED = frozenset(
         "operation",
         "outcome",
         "path",
+        "person_id",
         "pid",
         "port",
         "process",

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from circletake.domain.api_keys import Scope
 from circletake.domain.errors import Forbidden, Unauthenticated
+from circletake.domain.people import Role, named
 from circletake.ports import Seal
 from services.api.keys import Principal
 from services.api.wiring import Gateway, gateway
@@ -25,8 +26,8 @@ async def principal(
     if credentials is None:
         raise Unauthenticated("Send the API key as `Authorization: Bearer ct_live_…`.")
     who = await desk.keys.resolve(credentials.credentials)
-    request.state.api_key_id = who.api_key_id
-    await desk.limits.count(request, str(who.api_key_id))
+    request.state.api_key_id, request.state.person_id = who.api_key_id, who.person_id
+    await desk.limits.count(request, str(who.api_key_id or who.person_id))
     return who
 
 
@@ -35,7 +36,32 @@ def may(scope: Scope) -> Callable[..., Awaitable[Principal]]:
 
     async def check(who: Annotated[Principal, Depends(principal)]) -> Principal:
         if scope.value not in who.scopes:
-            raise Forbidden(f"This key lacks the scope `{scope}`.", code="missing_scope")
+            whose = "None of your roles has" if who.person else "This key lacks"
+            raise Forbidden(f"{whose} the scope `{scope}`.", code="missing_scope")
+        return who
+
+    return check
+
+
+async def person(who: Annotated[Principal, Depends(principal)]) -> Principal:
+    """Let in people who signed in, whatever their roles."""
+    if who.person is None:
+        raise Forbidden(
+            "This is an act of a person, and a key is none: sign in through the studio's own sign-in"
+            " and send that token as `Authorization: Bearer …`.",
+            code="person_required",
+        )
+    return who
+
+
+def person_with(*roles: Role) -> Callable[..., Awaitable[Principal]]:
+    """A dependency that lets in people who have one of the roles. Keys are refused, whatever their scopes."""
+
+    async def check(who: Annotated[Principal, Depends(person)]) -> Principal:
+        if not who.roles & frozenset(roles):
+            raise Forbidden(
+                f"This takes a person who is {named(roles)}.", code="missing_role", roles=sorted(roles)
+            )
         return who
 
     return check
@@ -46,6 +72,7 @@ Writer = Annotated[Principal, Depends(may(Scope.WRITE))]
 Generator = Annotated[Principal, Depends(may(Scope.GENERATE))]
 Reviewer = Annotated[Principal, Depends(may(Scope.REVIEW))]
 WebhookKeeper = Annotated[Principal, Depends(may(Scope.WEBHOOKS))]
+Person = Annotated[Principal, Depends(person)]
 
 
 async def seal_of(desk: Gateway, who: Principal) -> Seal:

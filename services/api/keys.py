@@ -3,12 +3,14 @@
 import hmac
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text, update
 
 from circletake.domain.api_keys import parse
 from circletake.domain.errors import Forbidden, Unauthenticated
+from circletake.domain.people import Actor, Person, Role
 from circletake.domain.tenants import TenantStorage
 from circletake.kit import clock
 from circletake.records.session import Database
@@ -23,18 +25,46 @@ _LOOKUP = text("select * from auth_lookup(:key_id)")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller: one API key of one tenant."""
+    """The caller: one API key of one tenant, or one person who signed in there."""
 
     tenant_id: UUID
-    api_key_id: UUID
+    api_key_id: UUID | None  # None for a person
     scopes: frozenset[str]
     storage: TenantStorage
     wrapped_data_key: bytes
+    person: Person | None = None  # None for a key
+
+    @property
+    def person_id(self) -> UUID | None:
+        return self.person.id if self.person else None
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Empty for a key: a key has scopes, never a role."""
+        return self.person.roles if self.person else frozenset()
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.api_key_id, self.person_id)
+
+
+def storage_of(row: Any) -> TenantStorage:
+    """Read the tenant's storage from what a lookup before the tenant is known answers."""
+    return TenantStorage(
+        tenant_id=row.tenant_id,
+        slug=row.slug,
+        region=row.region,
+        bucket=row.bucket,
+        kms_key_arn=row.kms_key_arn,
+        work_role_arn=row.work_role_arn,
+        grant_role_arn=row.grant_role_arn,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     until: float
+    api_key_id: UUID
     secret_hash: bytes
     principal: Principal
     state: str
@@ -63,7 +93,7 @@ class KeyRing:
             raise Unauthenticated("There is no such API key, or it was revoked or has expired.")
         if known.state == "suspended":
             raise Forbidden("This studio is suspended: ask the operator.", code="tenant_suspended")
-        await self._note_use(known.principal)
+        await self._note_use(known.principal.tenant_id, known.api_key_id)
         return known.principal
 
     async def _look_up(self, key_id: str) -> _Known | None:
@@ -72,20 +102,12 @@ class KeyRing:
         if row is None or row.revoked_at is not None or row.tenant_state == "provisioning":
             self._known.pop(key_id, None)
             return None
-        storage = TenantStorage(
-            tenant_id=row.tenant_id,
-            slug=row.slug,
-            region=row.region,
-            bucket=row.bucket,
-            kms_key_arn=row.kms_key_arn,
-            work_role_arn=row.work_role_arn,
-            grant_role_arn=row.grant_role_arn,
-        )
         principal = Principal(
-            row.tenant_id, row.api_key_id, frozenset(row.scopes), storage, row.wrapped_data_key
+            row.tenant_id, row.api_key_id, frozenset(row.scopes), storage_of(row), row.wrapped_data_key
         )
         known = _Known(
             time.monotonic() + CACHE_SECONDS,
+            row.api_key_id,
             row.secret_hash,
             principal,
             row.tenant_state,
@@ -96,13 +118,13 @@ class KeyRing:
         self._known[key_id] = known
         return known
 
-    async def _note_use(self, principal: Principal) -> None:
+    async def _note_use(self, tenant_id: UUID, api_key_id: UUID) -> None:
         """Write the last use at most once a minute."""
-        last = self._used.get(principal.api_key_id, 0.0)
+        last = self._used.get(api_key_id, 0.0)
         if time.monotonic() - last < LAST_USED_SECONDS and last:
             return
-        self._used[principal.api_key_id] = time.monotonic()
-        async with self._database.tenant(principal.tenant_id) as session:
+        self._used[api_key_id] = time.monotonic()
+        async with self._database.tenant(tenant_id) as session:
             await session.execute(
-                update(ApiKey).where(ApiKey.id == principal.api_key_id).values(last_used_at=clock.now())
+                update(ApiKey).where(ApiKey.id == api_key_id).values(last_used_at=clock.now())
             )

@@ -62,7 +62,7 @@ class Surroundings:
         route = getattr(scope.get("route"), "path", None) or "unmatched"
         metrics.REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
         metrics.REQUEST_SECONDS.labels(self._service, scope["method"], route).observe(seconds)
-        key_id = scope["state"].get("api_key_id")
+        key_id, person_id = scope["state"].get("api_key_id"), scope["state"].get("person_id")
         log.info(
             "request",
             method=scope["method"],
@@ -70,6 +70,7 @@ class Surroundings:
             status=status,
             seconds=round(seconds, 4),
             api_key_id=str(key_id) if key_id else None,
+            person_id=str(person_id) if person_id else None,
         )
 
 
