@@ -1,6 +1,18 @@
 """Tables. Importing this package registers every one of them with `Record.metadata`."""
 
-from circletake.records import characters, consistency, context, events, generations, holds, media, steps, tenancy
+from circletake.records import (
+    characters,
+    consistency,
+    context,
+    events,
+    generations,
+    holds,
+    media,
+    review,
+    rights,
+    steps,
+    tenancy,
+)
 from circletake.records.base import Record
 
 __all__ = [
@@ -12,6 +24,8 @@ __all__ = [
     "generations",
     "holds",
     "media",
+    "review",
+    "rights",
     "steps",
     "tenancy",
 ]

@@ -50,6 +50,7 @@ class MediaFile(TenantRecord):
     width: Mapped[int | None]
     height: Mapped[int | None]
     probe: Mapped[dict[str, Any] | None]
+    mining: Mapped[dict[str, Any] | None]  # what the file itself says of training, mining and inference
     problem_code: Mapped[str | None] = mapped_column(Text)
     problem_detail: Mapped[str | None] = mapped_column(Text)
     # outputs only
