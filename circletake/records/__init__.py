@@ -24,6 +24,7 @@ __all__ = [
     "generations",
     "holds",
     "media",
+    "people",
     "review",
     "rights",
     "steps",
