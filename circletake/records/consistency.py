@@ -63,6 +63,7 @@ class ConsistencyProfile(TenantRecord):
     fitted: Mapped[dict[str, Any] | None]
     provisional: Mapped[bool] = mapped_column(default=True)
     created_by: Mapped[UUID | None]  # the API key
+    created_by_person: Mapped[UUID | None]
     retired_at: Mapped[datetime | None]
 
 
@@ -94,6 +95,7 @@ class ConsistencyCheck(TenantRecord):
     second_opinion: Mapped[str | None] = mapped_column(Text)  # a model's id
     external_ref: Mapped[str | None] = mapped_column(Text)
     requested_by: Mapped[UUID | None]
+    requested_by_person: Mapped[UUID | None]
     verdict: Mapped[str | None] = mapped_column(Text)  # the worst of its results
     summary: Mapped[dict[str, Any]] = mapped_column(default=dict)  # per subject, across the shots
     sheet_media_id: Mapped[UUID | None]
@@ -236,6 +238,7 @@ class Enforcement(TenantRecord):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # other models, approved frames
     best_take_id: Mapped[UUID | None]
     requested_by: Mapped[UUID | None]
+    requested_by_person: Mapped[UUID | None]
     finished_at: Mapped[datetime | None]
 
 
@@ -271,11 +274,16 @@ class EvaluatorCall(TenantRecord):
         tenant_key(),
         belongs_to("consistency_checks", "check_id"),
         belongs_to("media_files", "media_id"),
+        belongs_to("productions", "production_id"),
+        belongs_to("shots", "shot_id"),
         Index(None, "tenant_id", "check_id"),
+        Index(None, "tenant_id", "created_at"),
     )
 
     check_id: Mapped[UUID | None]
     media_id: Mapped[UUID]
+    production_id: Mapped[UUID | None]  # whose budgets it counts in; a shot's when one file of a check was judged
+    shot_id: Mapped[UUID | None]
     model_id: Mapped[str] = mapped_column(Text)
     evaluator: Mapped[str] = mapped_column(Text)
     request_hash: Mapped[str] = mapped_column(Text)  # keyed

@@ -78,6 +78,7 @@ class Take(TenantRecord):
         belongs_to("media_files", "media_id"),
         belongs_to("takes", "retry_of"),
         UniqueConstraint("tenant_id", "generation_id", "number"),
+        Index(None, "tenant_id", "created_at"),
         CheckConstraint(
             "state in ('held','queued','running','succeeded','failed','filtered','canceled','expired')",
             name="state",
@@ -97,6 +98,8 @@ class Take(TenantRecord):
     billed: Mapped[str | None] = mapped_column(Text)
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
     estimate_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6))
+    # what budgets keep for it now: its estimate while it is queued or running, nothing while it is held or when it ended
+    reserved_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6), server_default=text("0"))
     failure_code: Mapped[str | None] = mapped_column(Text)
     failure_detail: Mapped[str | None] = mapped_column(Text)  # our own words, never the provider's
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
