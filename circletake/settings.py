@@ -53,10 +53,16 @@ class ApiSettings(Section):
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
     admin_key: SecretStr | None = None
-    requests_per_minute: int = 1200  # per API key
+    requests_per_minute: int = 1200  # per API key or person
     cursor_secret: SecretStr | None = None  # signs cursors; a random one per process when left out
     max_body_bytes: int = 2_000_000
     max_verify_bytes: int = 64 * 1024 * 1024
+
+
+class SignInSettings(Section):
+    """People sign in with their studio's OIDC provider, over https at a public address."""
+
+    allow_loopback: bool = False  # the embedded stack only: a provider on this machine, over http
 
 
 class WorkerSettings(Section):
@@ -124,6 +130,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = Field(default_factory=RedisSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    sign_in: SignInSettings = Field(default_factory=SignInSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     dispatcher: DispatcherSettings = Field(default_factory=DispatcherSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)

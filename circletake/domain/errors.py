@@ -23,13 +23,13 @@ class Refused(Exception):
 class Unauthenticated(Refused):
     status = 401
     code = "unauthenticated"
-    title = "No valid API key"
+    title = "No valid API key or sign-in"
 
 
 class Forbidden(Refused):
     status = 403
     code = "forbidden"
-    title = "The key may not do this"
+    title = "The caller may not do this"
 
 
 class NotFound(Refused):

@@ -11,6 +11,7 @@ from circletake.ports.messages import (
     WebhookUnreachable,
 )
 from circletake.ports.models import AsyncStatus, InvokeAnswer, ModelCatalogue, ModelRunner
+from circletake.ports.people import Issuer, SignInDown, SignInPlaces, TokenRefused, TokenVerifier
 from circletake.ports.pictures import (
     CompositeReport,
     ContinuityCell,
@@ -47,6 +48,7 @@ __all__ = [
     "FrameSeen",
     "Ingredient",
     "InvokeAnswer",
+    "Issuer",
     "LayBackFault",
     "ManifestSigner",
     "Match",
@@ -62,6 +64,8 @@ __all__ = [
     "SealBroken",
     "SessionCredentials",
     "SheetTake",
+    "SignInDown",
+    "SignInPlaces",
     "SignRequest",
     "SignedFile",
     "SigningFault",
@@ -70,6 +74,8 @@ __all__ = [
     "StoredObject",
     "TenantProvisioner",
     "TenantSessions",
+    "TokenRefused",
+    "TokenVerifier",
     "Vault",
     "VerifyStatus",
     "VerifyVerdict",

@@ -109,7 +109,8 @@ class ReferenceSet(TenantRecord):
     look_id: Mapped[UUID]
     version: Mapped[int]
     state: Mapped[str] = mapped_column(Text, default="draft")
-    approved_by: Mapped[UUID | None]  # the API key
+    approved_by: Mapped[UUID | None]  # the API key: until people signed in, keys could
+    approved_by_person: Mapped[UUID | None]
     approved_at: Mapped[datetime | None]
     ledger_entry_id: Mapped[UUID | None]
 

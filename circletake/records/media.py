@@ -76,6 +76,7 @@ class Grant(TenantRecord):
     purpose: Mapped[str] = mapped_column(Text)  # upload | part | download
     part_number: Mapped[int | None]
     api_key_id: Mapped[UUID | None]
+    person_id: Mapped[UUID | None]
     expires_at: Mapped[datetime]
 
 

@@ -14,7 +14,10 @@ from circletake.ports import Seal
 from services.api.keys import Principal
 from services.api.wiring import Gateway, gateway
 
-bearer = HTTPBearer(auto_error=False, description="An API key: `ct_live_…`")
+bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key, `ct_live_…`, or the token that your studio's own sign-in gave a person",
+)
 operator_bearer = HTTPBearer(auto_error=False, description="The operator's key")
 
 
@@ -24,8 +27,13 @@ async def principal(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Principal:
     if credentials is None:
-        raise Unauthenticated("Send the API key as `Authorization: Bearer ct_live_…`.")
-    who = await desk.keys.resolve(credentials.credentials)
+        raise Unauthenticated(
+            "Send an API key as `Authorization: Bearer ct_live_…`, or the token of a person who signed in."
+        )
+    presented = credentials.credentials
+    # what isn't a key and has no dots is a mistyped key: the checksum says so
+    is_token = not presented.startswith("ct_") and "." in presented
+    who = await (desk.people if is_token else desk.keys).resolve(presented)
     request.state.api_key_id, request.state.person_id = who.api_key_id, who.person_id
     await desk.limits.count(request, str(who.api_key_id or who.person_id))
     return who

@@ -1,4 +1,4 @@
-"""Requests per minute and key, told as draft-ietf-httpapi-ratelimit-headers-11 says."""
+"""Requests per minute, by key or person, told as draft-ietf-httpapi-ratelimit-headers-11 says."""
 
 import math
 import time
@@ -30,6 +30,6 @@ class RequestLimits:
         }
         if not allowed:
             raise TooManyRequests(
-                f"This key may send {self._per_minute} requests a minute: wait {seconds} s.",
+                f"{self._per_minute} requests a minute may be sent: wait {seconds} s.",
                 retry_after=seconds,
             )

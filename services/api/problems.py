@@ -75,8 +75,8 @@ def too_large(most: int) -> JSONResponse:
 
 _WHAT = {
     400: "The request can't be read.",
-    401: "Send a valid API key as `Authorization: Bearer …`.",
-    403: "This key may not do this.",
+    401: "Send a valid API key, or the token of a person who signed in, as `Authorization: Bearer …`.",
+    403: "This key or person may not do this.",
     404: "It doesn't exist, or isn't yours.",
     409: "It doesn't fit the present state.",
     412: "Somebody else changed it meanwhile (ETag).",

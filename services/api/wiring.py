@@ -10,6 +10,9 @@ from circletake.adapters.aws import AwsClients, LongLivedCredentials
 from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.kms.vault import KmsVault
+from circletake.adapters.oidc.fetching import DocumentFetcher
+from circletake.adapters.oidc.key_sets import KeySets
+from circletake.adapters.oidc.verifier import JoseTokenVerifier
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.provisioning import AwsTenantProvisioner, ProvisioningPlace
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
@@ -22,6 +25,7 @@ from services.api.keys import KeyRing
 from services.api.limits import RequestLimits
 from services.api.live import LiveEvents
 from services.api.readiness import Readiness
+from services.api.sign_in import SignedInPeople
 
 
 @dataclass(slots=True)
@@ -38,6 +42,8 @@ class Gateway:
     provisioner: TenantProvisioner
     cursors: Cursors
     keys: KeyRing
+    people: SignedInPeople
+    verifier: JoseTokenVerifier
     limits: RequestLimits
     live: LiveEvents
     admin_key: str | None
@@ -48,6 +54,7 @@ class Gateway:
         await self.live.close()
         await self.database.close()
         await self.operator_database.close()
+        self.verifier.close()
         self.aws.close()
 
 
@@ -69,19 +76,23 @@ def build_gateway(settings: Settings) -> Gateway:
         role="grants",
     )
     cursor_secret = settings.api.cursor_secret
+    vault = KmsVault(aws, sessions, endpoint=place.kms_endpoint)
+    verifier = JoseTokenVerifier(KeySets(DocumentFetcher(allow_loopback=settings.sign_in.allow_loopback)))
     return Gateway(
         settings=settings,
         database=database,
         operator_database=operator_database,
         catalogue=load_catalogue(settings.catalogue.override_path, offline=settings.catalogue.offline),
         rules=load_rules(),
-        vault=KmsVault(aws, sessions, endpoint=place.kms_endpoint),
+        vault=vault,
         store=S3ObjectStore(aws, sessions, S3Place(place.s3_endpoint, place.s3_public_endpoint)),
         provisioner=AwsTenantProvisioner(aws, _provisioning(settings)),
         cursors=Cursors(
             cursor_secret.get_secret_value().encode() if cursor_secret else secrets.token_bytes(32)
         ),
         keys=KeyRing(database),
+        people=SignedInPeople(database, verifier, vault),
+        verifier=verifier,
         limits=RequestLimits(settings.api.requests_per_minute),
         live=LiveEvents(app_url),
         admin_key=settings.api.admin_key.get_secret_value() if settings.api.admin_key else None,

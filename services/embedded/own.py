@@ -83,6 +83,7 @@ class Own:
         return self._python_env(
             CIRCLETAKE_REDIS__URL=self.redis_url,
             CIRCLETAKE_WEBHOOKS__ALLOW_LOOPBACK="true",
+            CIRCLETAKE_SIGN_IN__ALLOW_LOOPBACK="true",
             CIRCLETAKE_CATALOGUE__OFFLINE="true",
             CIRCLETAKE_LOG__FORMAT="console",
             CIRCLETAKE_METRICS__PORT="0",

@@ -1,0 +1,1 @@
+"""People: who has signed in, and the sign-in that vouches for them."""
