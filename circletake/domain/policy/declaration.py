@@ -34,12 +34,13 @@ class UseDeclaration:
     story_critical: bool | None = None
     could_mislead: bool | None = None
     ai_text: bool | None = None  # it rests on a script, an outline or a storyboard that AI made
-    media: str | None = None
-    territory: str | None = None
+    media: tuple[str, ...] | None = None  # where it will be shown; "*": anywhere
+    territory: tuple[str, ...] | None = None  # countries by their two letters; "*": worldwide
 
     def stored(self) -> dict[str, Any]:
         """What was said, as JSON; what wasn't is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
@@ -49,4 +50,7 @@ class UseDeclaration:
             said["deliverable_stage"] = DeliverableStage(said["deliverable_stage"])
         if "intended_use" in said:
             said["intended_use"] = IntendedUse(said["intended_use"])
+        for name in ("media", "territory"):
+            if name in said:
+                said[name] = tuple(said[name])
         return cls(**said)

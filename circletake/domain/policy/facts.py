@@ -84,8 +84,10 @@ class Facts:
     story_critical: bool | None = _flag("declared: it is a key element of the story")
     could_mislead: bool | None = _flag("declared: viewers could take it for a real event or person")
     ai_text: bool | None = _flag("declared: it rests on a script, an outline or a storyboard that AI made")
-    media: str | None = _word("declared: where it will be shown, for example theatrical or streaming")
-    territory: str | None = _word("declared: the country by its two letters, or worldwide")
+    media: frozenset[str] | None = _words(
+        'declared: where it will be shown, for example theatrical; "*" is anywhere'
+    )
+    territory: frozenset[str] | None = _words('declared: countries by their two letters; "*" is worldwide')
     # what is asked for
     kind: str | None = _word("the kind of generation", Kind)
     has_shot: bool | None = _flag("it belongs to a shot; concept art may belong to the production only")
