@@ -7,7 +7,7 @@ from enum import StrEnum
 from circletake.domain.permission.holds import HoldLine
 
 NOTHING = Decimal(0)
-MOST_USD = Decimal("10000000")  # of one threshold
+MOST_USD = Decimal(10000000)  # of one threshold
 
 
 class BudgetScope(StrEnum):

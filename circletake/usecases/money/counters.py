@@ -85,6 +85,14 @@ def _standing(row: Row[tuple[object, ...]]) -> Standing:
     )
 
 
+def amounts_of(budget: Budget) -> Amounts:
+    return Amounts(budget.spent_usd, budget.unknown_usd, budget.reserved_usd)
+
+
+def thresholds_of(budget: Budget) -> Thresholds:
+    return Thresholds(budget.soft_usd, budget.hard_usd)
+
+
 def refusals(budgets: Sequence[Standing], usd: Decimal) -> tuple[HoldLine, ...]:
     """Return a line for each budget without room for so much more."""
     return tuple(
