@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from circletake.domain.kinds import Billed
@@ -36,8 +36,8 @@ async def check_budgets(session: TenantSession, tenant_id: UUID) -> list[str]:
     return found
 
 
-def _of_takes(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None) -> Select[Any]:
-    query: Select[Any] = select(
+def _of_takes(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None) -> Any:
+    query: Any = select(
         _sum(Take.cost_usd, Take.billed == Billed.TRUE.value).label("spent"),
         _sum(Take.estimate_usd, Take.billed == Billed.UNKNOWN.value).label("unknown"),
         func.coalesce(func.sum(Take.reserved_usd), NOTHING).label("reserved"),
@@ -50,8 +50,8 @@ def _of_takes(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None)
     return query if shot_id is None else query.where(Generation.shot_id == shot_id)
 
 
-def _of_calls(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None) -> Select[Any]:
-    query: Select[Any] = select(
+def _of_calls(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None) -> Any:
+    query: Any = select(
         _sum(EvaluatorCall.cost_usd, EvaluatorCall.billed == Billed.TRUE.value).label("spent"),
         _sum(EvaluatorCall.cost_usd, EvaluatorCall.billed == Billed.UNKNOWN.value).label("unknown"),
     ).where(EvaluatorCall.tenant_id == tenant_id)
