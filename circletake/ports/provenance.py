@@ -1,7 +1,7 @@
 """Manifests: what is said of an output, and what a file proves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -61,6 +61,8 @@ class VerifyVerdict:
     signed_at: datetime | None
     digital_source_type: str | None
     claim: Mapping[str, Any]  # a readable summary: actions, software agent, ingredients, our assertion
+    # what the file says of training, mining and inference (`circletake.domain.permission.marks`)
+    marks: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SigningFault(Exception):

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from circletake.domain.media import frame_range_problem, media_key
+from circletake.domain.permission.marks import Marks
 from circletake.kit import clock
+from circletake.kit.children import ChildTimedOut
 from circletake.ports import PictureRefused, Probe, StorageFault, StoredObject
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
@@ -36,6 +40,7 @@ class _Accepted:
     stored: StoredObject
     facts: Probe
     credentials: dict[str, Any] | None  # what its own C2PA manifest says, when it has one
+    mining: dict[str, Any]  # what it says of training, mining and inference
 
 
 async def inspect_media(tools: Tools, step: ClaimedStep) -> None:
@@ -63,7 +68,7 @@ async def _judge(
             path = Path(folder) / "upload"
             await tools.store.get_file(tenant.storage, copy.key, path)
             facts = await _decoded(tools, path, file)
-            return _Accepted(copy, facts, await _credentials(tools, path, file))
+            return _Accepted(copy, facts, *await _credentials(tools, path, file))
         except _Refusal as refusal:
             return refusal
 
@@ -112,9 +117,16 @@ async def _decoded(tools: Tools, path: Path, file: MediaFile) -> Probe:
     return facts
 
 
-async def _credentials(tools: Tools, path: Path, file: MediaFile) -> dict[str, Any] | None:
-    """Read the file's own manifest. A tampered one could never be signed over, so it is told before money is spent."""
-    verdict = await tools.signer.verify(path, file.media_type)
+async def _credentials(
+    tools: Tools, path: Path, file: MediaFile
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Read the file's own manifest, and its marks. A tampered manifest could never be signed over, so it is told
+    before money is spent; one that can't be read is only said to be so."""
+    try:
+        verdict = await tools.signer.verify(path, file.media_type)
+    except ChildTimedOut:
+        return None, Marks("unreadable", reason="reading its manifest takes too long").as_json()
+    marks = dict(verdict.marks)
     if verdict.status == "tampered":
         raise _Refusal(
             "tampered_manifest",
@@ -122,13 +134,13 @@ async def _credentials(tools: Tools, path: Path, file: MediaFile) -> dict[str, A
             f"upload the original, or a copy without the manifest ({'; '.join(verdict.reasons)[:300]}).",
         )
     if verdict.status == "no_manifest" or verdict.manifest_urn is None:
-        return None
+        return None, marks
     return {
         "status": verdict.status,
         "manifest_urn": verdict.manifest_urn,
         "signer": verdict.signer,
         "digital_source_type": verdict.digital_source_type,
-    }
+    }, marks
 
 
 async def _record(tools: Tools, step: ClaimedStep, outcome: "_Accepted | _Refusal") -> MediaFile:
@@ -143,6 +155,8 @@ async def _record(tools: Tools, step: ClaimedStep, outcome: "_Accepted | _Refusa
                 file.object_key, file.etag = None, None
             else:
                 _accept(file, outcome)
+                own = await _own_output(session, file)
+                file.mining = {**storable(outcome.mining), "own_output": own}
             file.finished_at = clock.now()
             await session.flush()
             await announce_media(session, file)
@@ -167,6 +181,16 @@ def _accept(file: MediaFile, accepted: _Accepted) -> None:
     }
     if credentials is not None and credentials["status"] == "trusted":
         file.digital_source_type = storable(credentials["digital_source_type"])
+
+
+async def _own_output(session: TenantSession, file: MediaFile) -> bool:
+    """Whether these very bytes were made here for this tenant: its own outputs may be its own references."""
+    made = select(MediaFile.id).where(
+        MediaFile.tenant_id == file.tenant_id,
+        MediaFile.sha256 == file.sha256,
+        MediaFile.generation_id.is_not(None),
+    )
+    return await session.scalar(made.limit(1)) is not None
 
 
 async def announce_media(session: TenantSession, file: MediaFile) -> None:

@@ -6,7 +6,7 @@ would slow the loop; and its objects don't survive a fork. Each child makes its 
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from circletake.adapters.c2pa.config import SigningConfig
 from circletake.adapters.c2pa.errors import CannotSign, Refusal, XmpRefused
 from circletake.adapters.c2pa.kms_signer import KmsSigner, kms_client
 from circletake.adapters.c2pa.manifests import CREATED_ASSERTION_LABELS, ManifestPlan, plan
+from circletake.adapters.c2pa.marks import marks_of
 from circletake.adapters.c2pa.trust import OWN_SIGNERS, OWN_TIMESTAMPS, TrustAnchor, library_settings
 from circletake.adapters.c2pa.verify import Reading, read
 from circletake.domain.manifest_rules import ManifestInvalid, check_manifest
@@ -70,7 +71,10 @@ def sign_file(config: SigningConfig, request: SignRequest, workplace: Path) -> S
 
 def verify_file(config: SigningConfig, path: Path, media_type: str) -> VerifyVerdict:
     """Verify in the child. Raises OSError when the file can't be opened."""
-    return read(path, media_type, _context(_anchors(config))).verdict
+    reading = read(path, media_type, _context(_anchors(config)))
+    verdict = reading.verdict
+    unread = verdict.reasons[0] if reading.report is None and reading.something_there else None
+    return replace(verdict, marks=marks_of(path, media_type, reading.report, unread).as_json())
 
 
 def _sign(config: SigningConfig, request: SignRequest, workplace: Path) -> SignedFile:

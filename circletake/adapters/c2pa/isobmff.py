@@ -38,6 +38,16 @@ def boxes(file: BinaryIO) -> Iterator[tuple[int, int, int, bytes]]:
         start += size
 
 
+def find_packet(path: Path) -> bytes | None:
+    """Return the packet of a top-level `uuid` box. Raises XmpRefused on a broken layout."""
+    with path.open("rb") as file:
+        for start, header_length, size, kind in boxes(file):
+            file.seek(start + header_length)
+            if kind == b"uuid" and size <= _MAX_OLD_PACKET and file.read(16) == XMP_UUID:
+                return file.read(size - header_length - 16)
+    return None
+
+
 def replace_packet(path: Path, make: Callable[[bytes | None], bytes]) -> None:
     """Append `make(old packet)` to the file in place; an old packet's box becomes `free` space of the same size."""
     with path.open("r+b") as file:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from circletake.adapters.c2pa.child import sign_file, verify_file
 from circletake.adapters.c2pa.config import SigningConfig
 from circletake.adapters.c2pa.errors import Refusal
+from circletake.domain.permission.marks import Marks
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
 from circletake.ports import SignedFile, SigningFault, SignRequest, VerifyVerdict
 
@@ -50,4 +51,5 @@ class C2paManifestSigner:
             )
         except ChildDied:
             reason = "the process that read the manifest ended without an answer"
-            return VerifyVerdict("unreadable", (reason,), (), None, None, None, None, {})
+            marks = Marks("unreadable", reason=reason).as_json()
+            return VerifyVerdict("unreadable", (reason,), (), None, None, None, None, {}, marks)

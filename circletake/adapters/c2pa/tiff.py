@@ -65,32 +65,41 @@ def _read(file: BinaryIO, code: str) -> tuple[int, ...]:
     return struct.unpack(code, data)
 
 
+def find_packet(path: Path) -> bytes | None:
+    """Return the packet of the first directory. Raises XmpRefused on a broken layout."""
+    with path.open("rb") as file:
+        layout = _layout(file)
+        return _old_packet(file, layout, _first_directory(file, layout)[0])
+
+
 def replace_packet(path: Path, make: Callable[[bytes | None], bytes]) -> None:
     """Point the file, in place, at a first directory that holds `make(old packet)`."""
     with path.open("r+b") as file:
         layout = _layout(file)
-        file.seek(layout.pointer_at)
-        (first,) = _read(file, layout.offset_code)
-        file.seek(first)
-        (count,) = _read(file, layout.count_code)
-        if not 0 < count <= _MAX_ENTRIES:
-            raise XmpRefused("the TIFF file's first directory is broken")
-        size = struct.calcsize(layout.entry_code)
-        entries = [file.read(size) for _ in range(count)]
-        if len(entries[-1]) < size:
-            raise XmpRefused("the TIFF file is cut off")
-        following = file.read(struct.calcsize(layout.offset_code))
-        tags = [struct.unpack_from(layout.order + "H", entry)[0] for entry in entries]
-        old = next(
-            (
-                _packet(file, layout, entry)
-                for tag, entry in zip(tags, entries, strict=True)
-                if tag == XMP_TAG
-            ),
-            None,
-        )
-        kept = [(tag, entry) for tag, entry in zip(tags, entries, strict=True) if tag != XMP_TAG]
+        entries, following = _first_directory(file, layout)
+        old = _old_packet(file, layout, entries)
+        kept = [(tag, entry) for tag, entry in entries if tag != XMP_TAG]
         _append(file, layout, kept, following, make(old))
+
+
+def _first_directory(file: BinaryIO, layout: _Layout) -> tuple[list[tuple[int, bytes]], bytes]:
+    """Return its entries with their tags, and where the next directory is said to stand."""
+    file.seek(layout.pointer_at)
+    (first,) = _read(file, layout.offset_code)
+    file.seek(first)
+    (count,) = _read(file, layout.count_code)
+    if not 0 < count <= _MAX_ENTRIES:
+        raise XmpRefused("the TIFF file's first directory is broken")
+    size = struct.calcsize(layout.entry_code)
+    entries = [file.read(size) for _ in range(count)]
+    if len(entries[-1]) < size:
+        raise XmpRefused("the TIFF file is cut off")
+    following = file.read(struct.calcsize(layout.offset_code))
+    return [(struct.unpack_from(layout.order + "H", entry)[0], entry) for entry in entries], following
+
+
+def _old_packet(file: BinaryIO, layout: _Layout, entries: list[tuple[int, bytes]]) -> bytes | None:
+    return next((_packet(file, layout, entry) for tag, entry in entries if tag == XMP_TAG), None)
 
 
 def _packet(file: BinaryIO, layout: _Layout, entry: bytes) -> bytes | None:

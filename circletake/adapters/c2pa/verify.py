@@ -54,6 +54,7 @@ class Reading:
 
     verdict: VerifyVerdict
     report: Mapping[str, Any] | None = None
+    something_there: bool = True  # a manifest, or a mention of one, readable or not
 
     @property
     def timestamped(self) -> bool:
@@ -76,9 +77,12 @@ def read(path: Path, media_type: str, context: Context) -> Reading:
             with Reader(media_type, stream, context=context) as reader:
                 report = json.loads(reader.json())
         except C2paError.ManifestNotFound:
-            return Reading(_bare("no_manifest", "the file carries no manifest"))
+            return Reading(_bare("no_manifest", "the file carries no manifest"), something_there=False)
         except C2paError.NotSupported:
-            return Reading(_bare("unreadable", f"{media_type} is not a format whose manifests can be read"))
+            return Reading(
+                _bare("unreadable", f"{media_type} is not a format whose manifests can be read"),
+                something_there=False,
+            )
         except C2paError as error:
             if isinstance(error, C2paError.RemoteManifest) or "must fetch remote" in str(error):
                 return Reading(

@@ -120,6 +120,11 @@ class MediaReply(Reply):
     width: int | None
     height: int | None
     probe: dict[str, Any] | None = Field(description="What decoding showed: depth, frames, codec …")
+    mining: dict[str, Any] | None = Field(
+        description="What the file itself says of training, mining and inference, in C2PA manifests and XMP; null"
+        " until it was inspected. `ai_inference` other than allowed refuses it as an input unless a rights record"
+        " overrides it; `state` unreadable: it carries a manifest that can't be read"
+    )
     generation_id: UUID | None = Field(description="Of outputs: the generation that made it")
     take_id: UUID | None
     digital_source_type: str | None = Field(
