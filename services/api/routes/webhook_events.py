@@ -7,12 +7,15 @@ from fastapi import APIRouter, Header
 from fastapi.responses import PlainTextResponse
 
 from services.api.schemas.webhooks import (
+    BudgetData,
     ChallengeData,
     CheckData,
     DisabledData,
     EnforcementData,
     GenerationData,
+    HoldData,
     JudgedTakeData,
+    LabourActionData,
     MediaData,
     ReferenceData,
     TakeData,
@@ -30,6 +33,18 @@ _SENT: dict[str, tuple[Any, str]] = {
         WebhookMessage[GenerationData],
         "A request waits for something a person has to settle.",
     ),
+    "hold.opened": (
+        WebhookMessage[HoldData],
+        "A request, or one take of it, waits for a person: `released_by` says whose decision it is.",
+    ),
+    "hold.released": (WebhookMessage[HoldData], "A person released a hold; what only it kept runs."),
+    "hold.declined": (WebhookMessage[HoldData], "A person declined a hold; what it kept is canceled."),
+    "hold.lifted": (WebhookMessage[HoldData], "A hold's cause is gone, or what it kept has ended."),
+    "labour_action.began": (
+        WebhookMessage[LabourActionData],
+        "A production holds everything during a labour action.",
+    ),
+    "labour_action.ended": (WebhookMessage[LabourActionData], "A production's labour action is over."),
     "take.succeeded": (WebhookMessage[TakeData], "A take is in your bucket, signed."),
     "take.failed": (WebhookMessage[TakeData], "A take failed; `code` says why."),
     "take.filtered": (WebhookMessage[TakeData], "A model's or guardrail's safety filter refused a take."),
@@ -61,6 +76,14 @@ _SENT: dict[str, tuple[Any, str]] = {
     "consistency_enforcement.finished": (
         WebhookMessage[EnforcementData],
         "An enforcement has stopped: a take passed, or `stop_reason` says why none did.",
+    ),
+    "budget.soft": (
+        WebhookMessage[BudgetData],
+        "A budget passed its soft threshold; told again only after it was at or below it.",
+    ),
+    "budget.hard": (
+        WebhookMessage[BudgetData],
+        "A request found no room in a budget and is held; told once, until there is room again.",
     ),
     "media.ready": (WebhookMessage[MediaData], "An upload was looked at and can be used."),
     "media.refused": (WebhookMessage[MediaData], "An upload was refused; `code` says why."),

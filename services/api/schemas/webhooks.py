@@ -1,11 +1,13 @@
 """Webhook endpoints, their deliveries, and what they are sent, on the wire."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from circletake.domain.money.budgets import BudgetScope
 from circletake.domain.webhooks import DEFAULT_EVENT_TYPES, EVENT_TYPES, UNFILTERED_EVENT_TYPES
 from circletake.records.events import Event, WebhookDelivery
 from circletake.usecases.deliver_webhook import told
@@ -258,6 +260,22 @@ class GenerationData(OfProduction):
     sheet_media_id: UUID | None = None
 
 
+class HoldData(OfProduction):
+    generation_id: UUID
+    sequence: int = Field(description="Counts per generation, without gaps: a smaller one came earlier")
+    hold_id: UUID
+    take_id: UUID | None = Field(description="null: every take of the generation")
+    reason: str
+    rules: list[str] = Field(description="The rules, limits or findings behind it")
+    released_by: list[str] = Field(description="Roles of which one is enough to release it")
+    state: str
+
+
+class LabourActionData(EventData):
+    production_id: UUID
+    external_ref: str | None = Field(description="The production's, in your tracker")
+
+
 class TakeData(OfProduction):
     generation_id: UUID
     sequence: int = Field(description="Counts per generation, without gaps: a smaller one came earlier")
@@ -334,6 +352,20 @@ class EnforcementData(EventData):
     state: str = Field(description="passed, needs_review, failed or canceled")
     stop_reason: str | None
     best_take_id: UUID | None
+
+
+class BudgetData(EventData):
+    """A budget passed a threshold. Amounts in US dollars, as they stood."""
+
+    budget_id: UUID
+    scope: BudgetScope
+    production_id: UUID | None = Field(description="Of a production's or a shot's budget")
+    shot_id: UUID | None
+    soft_usd: Decimal | None
+    hard_usd: Decimal | None
+    spent_usd: Decimal
+    unknown_usd: Decimal = Field(description="With a bill that nobody knows yet: it counts whole")
+    reserved_usd: Decimal
 
 
 class DisabledData(EventData):
