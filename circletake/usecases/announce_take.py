@@ -6,7 +6,7 @@ from circletake.domain.takes import TERMINAL, GenerationState, TakeState, genera
 from circletake.records.generations import Generation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.events import record_event
-from circletake.usecases.request_generation import event_data
+from circletake.usecases.generation_events import event_data
 from circletake.usecases.steps import add_step
 
 

@@ -20,15 +20,23 @@ from circletake.dialects.registry import dialect_for
 from circletake.domain.kinds import Billed, InputSlot
 from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
 from circletake.domain.takes import TakeState
-from circletake.kit import backoff, logs
+from circletake.kit import backoff, clock, logs
 from circletake.kit.ids import new_id
 from circletake.ports import StorageFault
 from circletake.records.generations import Invocation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.end_take import Ending
 from circletake.usecases.fit_inputs import fit_inputs
+from circletake.usecases.permission.gate import gate_take
 from circletake.usecases.steps import ClaimedStep, add_step, end_step, hold_fence, put_off
-from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take, requeue_take
+from circletake.usecases.take_work import (
+    TakeWork,
+    begin_take,
+    finish_with,
+    hold_instead,
+    lock_take,
+    requeue_take,
+)
 from circletake.usecases.tools import Tools
 
 log = logs.logger(__name__)
@@ -54,6 +62,8 @@ async def generate_take(tools: Tools, step: ClaimedStep, *, paid: "PaidCall") ->
         invocation_id = await record_call(
             tools, work, native, body, operation="invoke", s3_uri=None, token=_label(work)
         )
+        if invocation_id is None:
+            return
         try:
             answered = await tools.runner.invoke(work.tenant.storage, work.card, body)
         except ModelFault as fault:
@@ -109,28 +119,48 @@ async def record_call(
     operation: str,
     s3_uri: str | None,
     token: str,
-) -> UUID:
-    """Commit what is about to be sent, before it is sent. Returns the invocation's id."""
+) -> UUID | None:
+    """Commit what is about to be sent, before it is sent, with the permission it relies on. Returns the invocation's
+    id; None when the gate has shut meanwhile: then the take is held and the step has ended."""
     seal = work.tenant.seal
     invocation_id = new_id()
     async with tools.database.tenant(work.step.tenant_id) as session:
-        await session.execute(
-            insert(Invocation).values(
-                id=invocation_id,
-                tenant_id=work.step.tenant_id,
-                take_id=work.take.id,
-                step_id=work.step.id,
-                model_id=work.card.id,
-                operation=operation,
-                token=token,
-                request_hash=seal.keyed_hash(body),
-                body=seal.close(_without_pictures(native), place=f"invocations.body:{invocation_id}"),
-                s3_uri=s3_uri,
-                call_started_at=func.now(),
+        passage = await gate_take(session, work.generation, work.take, at=clock.now())
+        if passage.free:
+            if passage.relied_on:
+                await session.execute(
+                    update(Take).where(Take.id == work.take.id).values(permission=dict(passage.relied_on))
+                )
+            await session.execute(
+                insert(Invocation).values(
+                    id=invocation_id,
+                    tenant_id=work.step.tenant_id,
+                    take_id=work.take.id,
+                    step_id=work.step.id,
+                    model_id=work.card.id,
+                    operation=operation,
+                    token=token,
+                    request_hash=seal.keyed_hash(body),
+                    body=seal.close(_without_pictures(native), place=f"invocations.body:{invocation_id}"),
+                    s3_uri=s3_uri,
+                    call_started_at=func.now(),
+                )
             )
-        )
         await hold_fence(session, work.step)
-    return invocation_id
+    if passage.free:
+        return invocation_id
+    await hold_instead(tools, work, passage)
+    return None
+
+
+async def may_send(tools: Tools, work: TakeWork) -> bool:
+    """The gate before a call is sent again that is on record already. When it is shut, the take is held and the step
+    has ended."""
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        passage = await gate_take(session, work.generation, work.take, at=clock.now())
+    if not passage.free:
+        await hold_instead(tools, work, passage)
+    return passage.free
 
 
 def _without_pictures(native: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from circletake.records.consistency import CheckMaterial, ConsistencyCheck
 from circletake.records.generations import Generation
 from circletake.records.session import TenantSession
 from circletake.usecases.events import record_event, wake_waiters
-from circletake.usecases.request_generation import event_data
+from circletake.usecases.generation_events import event_data
 
 # the worst of several: what a person has to look at first
 _GRAVITY = (Verdict.PASS, Verdict.NOT_ASSESSABLE, Verdict.NEEDS_HUMAN, Verdict.FAIL)

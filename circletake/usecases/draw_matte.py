@@ -23,8 +23,8 @@ from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.publish_file import publish_file
-from circletake.usecases.request_generation import step_for_take
 from circletake.usecases.steps import ClaimedStep, end_step, put_off
+from circletake.usecases.take_steps import step_for_take
 from circletake.usecases.take_work import lock_take
 from circletake.usecases.tools import TenantAtWork, Tools
 

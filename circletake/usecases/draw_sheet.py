@@ -26,8 +26,8 @@ from circletake.usecases.effective_take import model_of
 from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import record_event
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
+from circletake.usecases.generation_events import event_data
 from circletake.usecases.publish_file import publish_file
-from circletake.usecases.request_generation import event_data
 from circletake.usecases.steps import ClaimedStep, end_step, lock_generation, lock_takes, put_off
 from circletake.usecases.tools import TenantAtWork, Tools
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
-
 from circletake.domain.costs import cost_of_take
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TakeState, may_become
 from circletake.kit import clock
 from circletake.ports import Seal
-from circletake.records.generations import Generation, Invocation, Take
+from circletake.records.generations import Generation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.announce_take import announce_take, settle_generation
 from circletake.usecases.effective_take import model_of
 from circletake.usecases.enforce_consistency import take_ended
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.money.reservations import settle_take
+from circletake.usecases.paid_calls import paid_so_far
 
 ANNOUNCED = {
     TakeState.SUCCEEDED: "take.succeeded",
@@ -63,7 +63,8 @@ async def end_take(
         billed = max(billed, await paid_so_far(session, take.id), key=_CERTAINTY.index)
     take.state = ending.state.value
     take.billed = billed.value
-    take.cost_usd = cost_of_take(take.estimate_usd, billed).charged
+    cost = cost_of_take(take.estimate_usd, billed)
+    take.cost_usd = cost.charged
     take.failure_code = ending.code
     take.failure_detail = ending.detail
     take.finished_at = clock.now()
@@ -90,6 +91,7 @@ async def end_take(
             **ending.ledger,
         },
     )
+    await settle_take(session, generation, take, billed, cost)
     await session.flush()
     await announce_take(session, generation, take, ANNOUNCED[ending.state])
     enforced = await take_ended(session, seal, generation, takes, take)
@@ -97,21 +99,6 @@ async def end_take(
 
 
 _CERTAINTY = (Billed.FALSE, Billed.UNKNOWN, Billed.TRUE)
-
-
-async def paid_so_far(session: TenantSession, take_id: UUID) -> Billed:
-    """What the take's calls cost: one that was answered is paid; one that began and has no end may be."""
-    outcomes = set(
-        await session.scalars(
-            select(func.coalesce(Invocation.billed, Billed.UNKNOWN.value)).where(
-                Invocation.take_id == take_id, Invocation.call_started_at.is_not(None)
-            )
-        )
-    )
-    for billed in (Billed.TRUE, Billed.UNKNOWN):
-        if billed.value in outcomes:
-            return billed
-    return Billed.FALSE
 
 
 def one_take(takes: Sequence[Take], take_id: UUID | None) -> Take:

@@ -52,10 +52,10 @@ from circletake.usecases.attempt_values import (
 )
 from circletake.usecases.enforcement_costs import judging_cost
 from circletake.usecases.events import record_event, wake_waiters
+from circletake.usecases.generation_events import event_data
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.plan_ladder import RungMade
 from circletake.usecases.request_check import conclude_step, judge_step, material_row
-from circletake.usecases.request_generation import event_data
 from circletake.usecases.start_attempt import start_attempt
 
 

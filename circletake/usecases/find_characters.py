@@ -18,7 +18,7 @@ from circletake.records.characters import Character, Look, LookShot, Reference, 
 from circletake.records.context import Shot
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.find_context import find_production
-from circletake.usecases.take_work import open_text
+from circletake.usecases.sealed_text import open_text
 
 T = TypeVar("T")
 Lock = Literal["share", "update"]

@@ -11,7 +11,7 @@ from circletake.ports import Seal
 from circletake.records.context import Episode, Production, Shot
 from circletake.records.context import Sequence as ShotSequence
 from circletake.records.session import Database, TenantSession
-from circletake.usecases.take_work import open_text
+from circletake.usecases.sealed_text import open_text
 
 
 @dataclass(frozen=True, slots=True)

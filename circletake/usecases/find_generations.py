@@ -13,9 +13,10 @@ from circletake.ports import Seal
 from circletake.records.consistency import Enforcement
 from circletake.records.events import Event
 from circletake.records.generations import Generation, GenerationInput, Take
+from circletake.records.holds import Hold
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.request_generation import GenerationView
-from circletake.usecases.take_work import open_text
+from circletake.usecases.sealed_text import open_text
 
 
 async def get_generation(
@@ -51,6 +52,13 @@ async def load_view(
         await session.scalar(
             select(Enforcement.id).where(
                 Enforcement.tenant_id == tenant_id, Enforcement.generation_id == generation_id
+            )
+        ),
+        list(
+            await session.scalars(
+                select(Hold)
+                .where(Hold.tenant_id == tenant_id, Hold.generation_id == generation_id)
+                .order_by(Hold.id)
             )
         ),
     )

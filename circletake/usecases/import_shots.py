@@ -18,7 +18,7 @@ from circletake.records.context import Sequence as ShotSequence
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.find_context import notes_place
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
-from circletake.usecases.take_work import open_text
+from circletake.usecases.sealed_text import open_text
 
 
 class RowsRefused(Refused):

@@ -19,6 +19,7 @@ from circletake.domain.controls import SEED_MAX, SEED_MIN, check_controls, stric
 from circletake.domain.errors import Invalid
 from circletake.domain.kinds import RULES, SLOT_ROLES, InputSlot, Kind
 from circletake.domain.pictures import ControlReport, InputShape, ModelCard, Violation
+from circletake.domain.policy.declaration import UseDeclaration
 from circletake.ports import ModelCatalogue
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
@@ -53,6 +54,8 @@ class GenerationRequest:
     metadata: Mapping[str, Any] | None = field(default=None, repr=False)
     external_ref: str | None = None
     consistency: EnforcementRequest | None = None
+    depicts: Sequence[UUID] = ()  # characters
+    use: UseDeclaration = field(default_factory=UseDeclaration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from circletake.usecases.plan_enforcement import (
     enforcement_rows,
     plan_enforcement,
 )
+from circletake.usecases.sealed_text import open_text
 from circletake.usecases.steps import lock_generation, lock_takes
-from circletake.usecases.take_work import open_text
 
 
 async def request_enforcement(

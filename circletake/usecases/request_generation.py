@@ -13,6 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.controls import take_seed
 from circletake.domain.kinds import InputSlot
+from circletake.domain.people import PLATFORM, Actor
+from circletake.domain.permission.holds import HoldReason, first_reason
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
@@ -20,10 +22,12 @@ from circletake.records.base import Record
 from circletake.records.context import Production
 from circletake.records.events import Event, IdempotencyRecord, LedgerEntry
 from circletake.records.generations import Generation, GenerationInput, Take
+from circletake.records.holds import Hold
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.records.together import insert_together
-from circletake.usecases.events import ENDPOINTS_ASKED, STEPS_CHANNEL, queue_deliveries
+from circletake.usecases.events import ENDPOINTS_ASKED, STEPS_CHANNEL, queue_deliveries, record_event
+from circletake.usecases.generation_events import event_data
 from circletake.usecases.idempotency import (
     LOOK,
     Answer,
@@ -34,8 +38,13 @@ from circletake.usecases.idempotency import (
     replayed,
 )
 from circletake.usecases.ledger import entry_row
+from circletake.usecases.money.budgets import reserve
+from circletake.usecases.money.reservations import NOTHING, budget_hold
+from circletake.usecases.permission.gate_request import Permit, gate_request
+from circletake.usecases.permission.open_holds import hold_data, hold_row, ledger_body
 from circletake.usecases.plan_enforcement import EnforcementPlan, enforcement_rows
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
+from circletake.usecases.take_steps import screen_step, step_for_take
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ class GenerationView:
     negative_prompt: str | None
     metadata: dict[str, Any] | None
     enforcement_id: UUID | None = None
+    holds: Sequence[Hold] = ()
 
 
 _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
@@ -64,13 +74,16 @@ async def request_generation(
     seal: Seal,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     request: GenerationRequest,
     claim: IdempotencyClaim | None,
     now: datetime,
     answer: Callable[[GenerationView], Answer],
 ) -> Answer:
-    """Accept a request: T1. Raises Refused when it is not accepted; then nothing has been written."""
+    """Accept a request: T1. Raises Refused when it is not accepted; then nothing has been written.
+
+    What needs a person first is accepted all the same, and held.
+    """
     async with database.tenant(tenant_id) as session:
         production = None
         if claim is not None:
@@ -82,13 +95,39 @@ async def request_generation(
             production = found.Production
         plan = await plan_generation(session, catalogue, tenant_id, request, now=now, production=production)
         enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
-        rows = _rows(seal, tenant_id, api_key_id, request, plan, now)
+        permit = await gate_request(
+            session,
+            seal,
+            tenant_id=tenant_id,
+            request=request,
+            plan=plan,
+            judged=[] if enforcing is None else [each.character_id for each in enforcing.request.subjects],
+            now=now,
+        )
+        permit = await _with_room(session, tenant_id, request, plan, permit)
+        rows = _rows(seal, tenant_id, actor, request, plan, permit, now)
         if enforcing is not None:
-            rows = _with_enforcement(seal, tenant_id, api_key_id, rows, enforcing, now)
+            rows = _with_enforcement(seal, tenant_id, actor.api_key_id, rows, enforcing, now)
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
         await _record(session, tenant_id, rows, remembers)
     return reply
+
+
+async def _with_room(
+    session: TenantSession, tenant_id: UUID, request: GenerationRequest, plan: Plan, permit: Permit
+) -> Permit:
+    """Reserve what the takes may cost. What is held already reserves nothing until it is released."""
+    if permit.holds:
+        return permit
+    room = await reserve(
+        session,
+        tenant_id=tenant_id,
+        production_id=request.production_id,
+        shot_id=request.shot_id,
+        amount=plan.quote.total,
+    )
+    return permit if room.room else replace(permit, holds=[budget_hold(room)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +144,7 @@ class _Rows:
     enforcement_id: UUID | None = None
     enforcing: Sequence[tuple[type[Record], Sequence[dict[str, Any]]]] = ()
     more_entries: Sequence[dict[str, Any]] = ()
+    holds: Sequence[dict[str, Any]] = ()
 
     def view(self, request: GenerationRequest) -> GenerationView:
         return GenerationView(
@@ -115,20 +155,27 @@ class _Rows:
             request.negative_prompt,
             dict(request.metadata) if request.metadata is not None else None,
             self.enforcement_id,
+            [Hold(**hold) for hold in self.holds],
         )
 
 
 def _rows(
     seal: Seal,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     request: GenerationRequest,
     plan: Plan,
+    permit: Permit,
     now: datetime,
 ) -> _Rows:
-    generation = _generation_row(seal, tenant_id, api_key_id, request, plan, now)
+    generation = _generation_row(seal, tenant_id, actor, request, plan, permit, now)
     generation_id, record = generation["id"], Generation(**generation)
-    takes = [_take_row(tenant_id, generation_id, number, plan, now) for number in range(1, request.takes + 1)]
+    holds = [hold_row(record, each, at=now) for each in permit.holds]
+    waits = first_reason(hold.reason for hold in permit.holds)
+    takes = [
+        _take_row(tenant_id, generation_id, number, plan, waits, now)
+        for number in range(1, request.takes + 1)
+    ]
     return _Rows(
         record,
         generation,
@@ -143,29 +190,55 @@ def _rows(
             for slot, media_id in request.inputs.items()
         ],
         takes,
-        [
-            step_for_take(
-                tenant_id, generation_id, take["id"], plan.card.id, plan.card.mode, request.deadline_at
-            )
-            for take in takes
-        ],
+        _steps(tenant_id, generation_id, takes, plan, permit, request.deadline_at),
         entry_row(
             seal,
             tenant_id=tenant_id,
             kind="generation.requested",
             subject_id=generation_id,
             entry_id=generation["ledger_entry_id"],
-            body=_ledger_body(seal, request, plan, api_key_id, takes),
+            body=_ledger_body(seal, request, plan, actor, permit, takes),
         ),
         {
             "id": new_id(),
             "tenant_id": tenant_id,
             "generation_id": generation_id,
             "seq": generation["event_seq"],
-            "type": "generation.queued",
-            "data": event_data(record, state="queued"),
+            "type": "generation.held" if holds else "generation.queued",
+            "data": event_data(record, state=generation["state"]),
         },
+        more_entries=[
+            entry_row(
+                seal,
+                tenant_id=tenant_id,
+                kind="hold.opened",
+                subject_id=row["id"],
+                entry_id=new_id(),
+                body=ledger_body(row, PLATFORM),
+            )
+            for row in holds
+        ],
+        holds=holds,
     )
+
+
+def _steps(
+    tenant_id: UUID,
+    generation_id: UUID,
+    takes: Sequence[dict[str, Any]],
+    plan: Plan,
+    permit: Permit,
+    deadline_at: datetime | None,
+) -> list[dict[str, Any]]:
+    """What is held has no step. Pictures that nobody has looked at yet are looked at first."""
+    if permit.holds:
+        return []
+    if permit.screen:
+        return [screen_step(tenant_id, generation_id)]
+    return [
+        step_for_take(tenant_id, generation_id, take["id"], plan.card.id, plan.card.mode, deadline_at)
+        for take in takes
+    ]
 
 
 def _with_enforcement(
@@ -187,7 +260,7 @@ def _with_enforcement(
         steps=[{**step, "deadline_at": min(deadlines, default=None)} for step in rows.steps],
         enforcement_id=row["id"],
         enforcing=more,
-        more_entries=entries,
+        more_entries=[*rows.more_entries, *entries],
     )
 
 
@@ -202,6 +275,7 @@ async def _record(
             (Take, rows.takes),
             (Step, rows.steps),
             *rows.enforcing,
+            (Hold, rows.holds),
             (LedgerEntry, [rows.entry, *rows.more_entries]),
             (Event, [rows.event]),
             (IdempotencyRecord, remembers),
@@ -215,14 +289,19 @@ async def _record(
             raise in_flight() from error
         raise
     await queue_deliveries(session, tenant_id, rows.event["id"], written.scalar_one())
+    for row in rows.holds:
+        await record_event(
+            session, tenant_id, "hold.opened", hold_data(rows.record, row), generation_id=rows.record.id
+        )
 
 
 def _generation_row(
     seal: Seal,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     request: GenerationRequest,
     plan: Plan,
+    permit: Permit,
     now: datetime,
 ) -> dict[str, Any]:
     generation_id = new_id()
@@ -253,8 +332,11 @@ def _generation_row(
             "production": plan.production.external_ref,
             "shot": plan.shot.external_ref if plan.shot else None,
         },
-        "state": TakeState.QUEUED.value,
-        "requested_by": api_key_id,
+        "state": (TakeState.HELD if permit.holds else TakeState.QUEUED).value,
+        "requested_by": actor.api_key_id,
+        "requested_by_person": actor.person_id,
+        "use": request.use.stored(),
+        "depicts": [dict(each) for each in permit.depicts],
         "event_seq": 1,  # its first event is written with it
         "ledger_entry_id": new_id(),
     }
@@ -264,14 +346,18 @@ def _sealed(seal: Seal, value: str | None, place: str) -> bytes | None:
     return None if value is None else seal.close(value, place=place)
 
 
-def _take_row(tenant_id: UUID, generation_id: UUID, number: int, plan: Plan, now: datetime) -> dict[str, Any]:
+def _take_row(
+    tenant_id: UUID, generation_id: UUID, number: int, plan: Plan, waits: HoldReason | None, now: datetime
+) -> dict[str, Any]:
     return {
         "id": new_id(),
         "tenant_id": tenant_id,
         "created_at": now,
         "generation_id": generation_id,
         "number": number,
-        "state": TakeState.QUEUED.value,
+        "state": (TakeState.HELD if waits else TakeState.QUEUED).value,
+        "hold_reason": waits.value if waits else None,
+        "reserved_usd": NOTHING if waits else plan.quote.per_take,
         "seed": None if plan.seed is None else take_seed(plan.seed, number),
         "estimate_usd": plan.quote.per_take,
         "circled": False,
@@ -280,45 +366,12 @@ def _take_row(tenant_id: UUID, generation_id: UUID, number: int, plan: Plan, now
     }
 
 
-def step_for_take(
-    tenant_id: UUID,
-    generation_id: UUID,
-    take_id: UUID,
-    model_id: str,
-    mode: str,
-    deadline_at: datetime | None,
-) -> dict[str, Any]:
-    """The first step of a take: one call, or the submission of an asynchronous one."""
-    synchronous = mode == "sync"
-    return {
-        "id": new_id(),
-        "tenant_id": tenant_id,
-        "kind": "generate" if synchronous else "submit",
-        "lane": "generate" if synchronous else "async",
-        "capped_by": model_id,
-        "deadline_at": deadline_at,
-        "generation_id": generation_id,
-        "take_id": take_id,
-    }
-
-
-def event_data(generation: Generation, **more: Any) -> dict[str, Any]:
-    """What every event of a generation carries: ids, and the references by which a tracker knows them."""
-    return {
-        "production_id": str(generation.production_id),
-        "shot_id": str(generation.shot_id) if generation.shot_id else None,
-        "external_ref": generation.external_ref,
-        "production_external_ref": generation.context_refs.get("production"),
-        "shot_external_ref": generation.context_refs.get("shot"),
-        **more,
-    }
-
-
 def _ledger_body(
     seal: Seal,
     request: GenerationRequest,
     plan: Plan,
-    api_key_id: UUID | None,
+    actor: Actor,
+    permit: Permit,
     takes: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     return {
@@ -326,7 +379,11 @@ def _ledger_body(
         "shot": str(request.shot_id) if request.shot_id else None,
         "kind": request.kind.value,
         "model": plan.card.id,
-        "requested_by": str(api_key_id) if api_key_id else None,
+        "requested_by": str(actor.api_key_id) if actor.api_key_id else None,
+        "requested_by_person": str(actor.person_id) if actor.person_id else None,
+        "depicts": [dict(each) for each in permit.depicts],
+        "relied_on": dict(permit.relied_on),
+        "holds": [hold.reason.value for hold in permit.holds],
         "prompt_hash": seal.keyed_hash(request.prompt.encode()) if request.prompt else None,
         "negative_prompt_hash": seal.keyed_hash(request.negative_prompt.encode())
         if request.negative_prompt

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from circletake.domain.errors import Conflict
+from circletake.domain.people import PLATFORM
 from circletake.kit import logs
 from circletake.ports import ModelCatalogue, Vault
 from circletake.records.generations import Take
@@ -48,7 +49,7 @@ async def requeue_dead_letter(
         catalogue,
         seal,
         tenant_id=step.tenant_id,
-        api_key_id=None,
+        actor=PLATFORM,
         take_id=step.take_id,
         claim=IdempotencyClaim(str(step_id), "dead-letters/requeue", b""),
         now=now,

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from circletake.domain.availability import refusal
 from circletake.domain.controls import SEED_MAX, SEED_MIN
 from circletake.domain.errors import Conflict, Invalid
+from circletake.domain.people import Actor
 from circletake.domain.takes import RETRIABLE, TakeState, generation_state
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
-from circletake.records.generations import Take
-from circletake.records.session import Database
-from circletake.records.steps import Step
+from circletake.records.generations import Generation, Take
+from circletake.records.session import Database, TenantSession
 from circletake.usecases.announce_take import announce_take
 from circletake.usecases.effective_take import kind_of, model_of
 from circletake.usecases.end_take import one_take
@@ -25,7 +25,10 @@ from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_take
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
-from circletake.usecases.start_attempt import first_step
+from circletake.usecases.money.reservations import budget_hold, reserve_takes
+from circletake.usecases.permission.gate import gate_take
+from circletake.usecases.permission.open_holds import hold_takes, open_hold, queue_takes
+from circletake.usecases.permission.refusals import consent_required
 from circletake.usecases.steps import lock_generation, lock_takes
 
 MAX_TAKES_WITH_RETRIES = 200
@@ -37,7 +40,7 @@ async def retry_take(
     seal: Seal,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     take_id: UUID,
     claim: IdempotencyClaim | None,
     now: datetime,
@@ -81,15 +84,10 @@ async def retry_take(
             "rejected": False,
             "cancel_requested": False,
         }
-        deadline = generation.deadline_at if generation.deadline_at and generation.deadline_at > now else None
         await session.execute(insert(Take).values(row))
-        await session.execute(
-            insert(Step).values(
-                first_step(generation, new_take_id, old.changes, card.id, card.mode, deadline)
-            )
-        )
-        take = Take(**row)
-        generation.state = generation_state([*(TakeState(each.state) for each in takes), TakeState.QUEUED])
+        take = (await session.scalars(select(Take).where(Take.id == new_take_id))).one()
+        takes.append(take)
+        generation.state = generation_state(TakeState(each.state) for each in takes).value
         generation.finished_at = None
         await record_entry(
             session,
@@ -100,16 +98,44 @@ async def retry_take(
             body={
                 "generation": str(generation.id),
                 "retry_of": str(old.id),
-                "requested_by": str(api_key_id) if api_key_id else None,
+                "requested_by": str(actor.api_key_id) if actor.api_key_id else None,
+                "requested_by_person": str(actor.person_id) if actor.person_id else None,
                 "seed": row["seed"],
             },
         )
         await session.flush()
-        await announce_take(session, generation, take, "take.queued")
+        await _queue_or_hold(session, catalogue, seal, generation, takes, take, now)
         reply = answer(take)
         await remember(session, seal, tenant_id, claim, reply)
         await wake_dispatcher(session)
     return reply
+
+
+async def _queue_or_hold(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    seal: Seal,
+    generation: Generation,
+    takes: list[Take],
+    take: Take,
+    now: datetime,
+) -> None:
+    """A retry passes the gate like a request: without its consents it is refused, else it may have to wait."""
+    passage = await gate_take(session, generation, take, at=now)
+    if passage.missing is not None:
+        raise consent_required(passage.missing)
+    if passage.new is not None:
+        await open_hold(session, seal, generation, takes, passage.new)
+    elif passage.held:
+        await hold_takes(session, generation, takes, [take])
+    else:
+        room = await reserve_takes(session, generation, [take])
+        if not room.room:
+            await open_hold(session, seal, generation, takes, budget_hold(room), take_id=take.id)
+            return
+        await queue_takes(session, catalogue, generation, [take], now=now)
+        await session.flush()
+        await announce_take(session, generation, take, "take.queued")
 
 
 def _require_retriable(old: Take, takes: list[Take]) -> None:

@@ -23,6 +23,7 @@ from circletake.usecases.call_model import (
     after_refusal,
     build_call,
     end_invocation,
+    may_send,
     new_token,
     queue_finish,
     record_call,
@@ -52,6 +53,8 @@ async def submit_take(tools: Tools, step: ClaimedStep) -> None:
         return
     native = await build_call(tools, work)
     prepared = await _prepare(tools, work, native)
+    if prepared is None:
+        return
     try:
         arn = await tools.runner.start_async(
             work.tenant.storage, work.card, native, token=prepared.token, s3_uri=prepared.s3_uri
@@ -66,10 +69,12 @@ async def submit_take(tools: Tools, step: ClaimedStep) -> None:
         await put_off(session, step, seconds=tools.poll_seconds, external=True, kind="poll", counted=False)
 
 
-async def _prepare(tools: Tools, work: TakeWork, native: Mapping[str, Any]) -> _Prepared:
-    """The call that is open already, with its token; else a new one, committed."""
+async def _prepare(tools: Tools, work: TakeWork, native: Mapping[str, Any]) -> _Prepared | None:
+    """The call that is open already, with its token; else a new one, committed. None: the gate is shut."""
     found = work.open_invocation
     if found is not None and found.s3_uri is not None:
+        if not await may_send(tools, work):
+            return None
         return _Prepared(found.id, found.token, found.s3_uri)
     token = new_token()
     uri = f"s3://{work.tenant.storage.bucket}/{work.staging}/{work.take.id}/{token}/"
@@ -77,7 +82,7 @@ async def _prepare(tools: Tools, work: TakeWork, native: Mapping[str, Any]) -> _
     invocation_id = await record_call(
         tools, work, native, body, operation="start_async", s3_uri=uri, token=token
     )
-    return _Prepared(invocation_id, token, uri)
+    return None if invocation_id is None else _Prepared(invocation_id, token, uri)
 
 
 async def poll_take(tools: Tools, step: ClaimedStep) -> None:

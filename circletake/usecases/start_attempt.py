@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +19,10 @@ from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import announce_take
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.money.reservations import budget_hold, reserve_takes
+from circletake.usecases.permission.open_holds import open_hold
 from circletake.usecases.plan_ladder import RungMade
-from circletake.usecases.request_generation import step_for_take
+from circletake.usecases.take_steps import first_step
 
 
 async def start_attempt(
@@ -59,7 +60,6 @@ async def start_attempt(
     step = first_step(
         generation, row["id"], changes, rung.step.model, rung.mode, min(deadlines, default=None)
     )
-    await session.execute(insert(Step).values(step))
     changed = {**changes, "model": rung.step.model, "seed": row["seed"]}
     why = {"improves": improves, "because": list(because)}
     await session.execute(
@@ -98,7 +98,12 @@ async def start_attempt(
     await session.flush()
     take = (await session.scalars(select(Take).where(Take.id == row["id"]))).one()
     takes.append(take)
-    await announce_take(session, generation, take, "take.queued")
+    room = await reserve_takes(session, generation, [take])
+    if room.room:
+        await session.execute(insert(Step).values(step))
+        await announce_take(session, generation, take, "take.queued")
+    else:
+        await open_hold(session, seal, generation, takes, budget_hold(room), take_id=take.id)
 
 
 def attempt_row(
@@ -138,27 +143,3 @@ def _fresh_seed(takes: Sequence[Take]) -> int:
         seed = secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
         if seed not in used:
             return seed
-
-
-def first_step(
-    generation: Generation,
-    take_id: UUID,
-    changes: Mapping[str, Any] | None,
-    model_id: str,
-    mode: str,
-    deadline_at: datetime | None,
-) -> dict[str, Any]:
-    """The first step of a take: its matte when only a region is made anew and there is none yet, else the call."""
-    needs_matte = "region" in (changes or {}) and InputSlot.MATTE.value not in (changes or {})["inputs"]
-    if not needs_matte:
-        return step_for_take(generation.tenant_id, generation.id, take_id, model_id, mode, deadline_at)
-    return {
-        "id": new_id(),
-        "tenant_id": generation.tenant_id,
-        "kind": "matte",
-        "lane": "finish",
-        "capped_by": "",
-        "deadline_at": deadline_at,
-        "generation_id": generation.id,
-        "take_id": take_id,
-    }

@@ -1,6 +1,6 @@
 """What a worker needs to know to make a take: read once, when the step begins."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,18 @@ from sqlalchemy.orm.attributes import set_committed_value
 from circletake.domain.kinds import Billed, InputSlot, Kind
 from circletake.domain.pictures import ModelCard
 from circletake.domain.takes import TERMINAL, TakeState
+from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.generations import Generation, GenerationInput, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.effective_take import changed_inputs, controls_of, kind_of, model_of
-from circletake.usecases.end_take import Ending, end_take, one_take, paid_so_far
+from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.paid_calls import paid_so_far
+from circletake.usecases.permission.gate import Passage, gate_take
+from circletake.usecases.permission.open_holds import hold_takes, open_hold
+from circletake.usecases.sealed_text import open_text
 from circletake.usecases.steps import ClaimedStep, FenceLost, end_step, lock_generation, lock_takes
 from circletake.usecases.tools import TenantAtWork, Tools
 
@@ -93,6 +99,13 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
                 await end_take(session, tenant.seal, generation, takes, take, ending)
             await end_step(session, step)
             return None
+        if step.kind != "poll":  # a look at a call that was accepted sends nothing
+            passage = await gate_take(session, generation, take, at=clock.now())
+            if not passage.free:
+                await _hold(session, tenant.seal, step, generation, takes, take, passage)
+                await end_step(session, step, trouble="held")
+                await wake_dispatcher(session)
+                return None
         fence = {"tenant": step.tenant_id, "step": step.id, "fence": step.fence}
         held = (await session.execute(_BEGIN, fence)).one_or_none()
         if held is None:
@@ -160,16 +173,43 @@ def _ending_instead(step: ClaimedStep, take: Take, invocation: Invocation | None
     return None
 
 
-def open_text(seal: Seal, sealed: bytes | None, place: str) -> str | None:
-    return None if sealed is None else seal.open(sealed, place=place).decode()
-
-
 async def lock_take(session: TenantSession, step: ClaimedStep) -> tuple[Generation, list[Take]]:
     """Lock the generation and its takes, in the order that holds everywhere."""
     if step.generation_id is None:
         raise ValueError("this step belongs to no generation")
     generation = await lock_generation(session, step.tenant_id, step.generation_id)
     return generation, await lock_takes(session, step.tenant_id, step.generation_id)
+
+
+async def _hold(
+    session: TenantSession,
+    seal: Seal,
+    step: ClaimedStep,
+    generation: Generation,
+    takes: Sequence[Take],
+    take: Take,
+    passage: Passage,
+) -> None:
+    """The gate is shut for this take: it waits for a person."""
+    if passage.new is not None:
+        await open_hold(session, seal, generation, takes, passage.new, but=step.id)
+    if take.state in {TakeState.QUEUED, TakeState.RUNNING}:
+        await hold_takes(session, generation, takes, [take], but=step.id)
+
+
+async def hold_instead(tools: Tools, work: TakeWork, passage: Passage) -> None:
+    """The gate shut after the step had begun: the take is held and the step ends. A cancel that came meanwhile wins."""
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        generation, takes = await lock_take(session, work.step)
+        take = one_take(takes, work.take.id)
+        ending = _ending_instead(work.step, take, work.open_invocation)
+        if take.state not in TERMINAL:
+            if ending is not None and take.cancel_requested:
+                await end_take(session, work.tenant.seal, generation, takes, take, ending)
+            else:
+                await _hold(session, work.tenant.seal, work.step, generation, takes, take, passage)
+        await end_step(session, work.step, trouble="held")
+        await wake_dispatcher(session)
 
 
 async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:

@@ -1,6 +1,6 @@
 """Holds: a request that is accepted and not run, why, and which people may let it go."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -57,3 +57,9 @@ class NewHold:
     @property
     def roles(self) -> frozenset[Role]:
         return self.released_by or RELEASED_BY[self.reason]
+
+
+def first_reason(reasons: Iterable[str]) -> HoldReason | None:
+    """The one that is shown on a take: what takes longest to settle comes first, in the order of `HoldReason`."""
+    given = set(reasons)
+    return next((reason for reason in HoldReason if reason.value in given), None)

@@ -57,7 +57,7 @@ async def request(body: GenerationBody, who: Generator, desk: Desk, claim: Claim
         desk.rules,
         seal,
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         request=body.to_request(),
         claim=claim,
         now=clock.now(),

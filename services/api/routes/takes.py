@@ -49,7 +49,7 @@ async def retry(take_id: UUID, who: Generator, desk: Desk, claim: Claim) -> Resp
         desk.catalogue,
         seal,
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         take_id=take_id,
         claim=claim,
         now=clock.now(),

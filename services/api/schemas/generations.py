@@ -15,6 +15,8 @@ from circletake.usecases.plan_generation import MAX_TAKES, GenerationRequest
 from circletake.usecases.request_generation import GenerationView
 from services.api.schemas.common import Body, ExternalRef, Moment, Reply, Text
 from services.api.schemas.consistency import ConsistencyBody
+from services.api.schemas.holds import HoldReply
+from services.api.schemas.use import UseBody
 
 MAX_PROMPT = 10_000
 
@@ -63,6 +65,12 @@ class GenerationBody(Body):
     consistency: ConsistencyBody | None = Field(
         default=None, description="Have every take judged, and more made until one passes, inside these caps"
     )
+    depicts: Annotated[list[UUID], Field(max_length=50)] = Field(
+        default_factory=list,
+        description="Characters that are depicted. One that a performer portrays needs a consent that covers this"
+        " very use; faces that nobody declared are looked for, and hold the request",
+    )
+    use: UseBody = Field(default_factory=UseBody, description="What it is for, for policy packs and consents")
 
     def to_request(self) -> GenerationRequest:
         inputs = {
@@ -86,6 +94,8 @@ class GenerationBody(Body):
             metadata=self.metadata,
             external_ref=self.external_ref,
             consistency=self.consistency.to_request() if self.consistency else None,
+            depicts=self.depicts,
+            use=self.use.to_declaration(),
         )
 
 
@@ -142,6 +152,10 @@ class TakeReply(Reply):
     changed_fraction: float | None = Field(
         description="Of the frame, measured on decoded pixels against the plate"
     )
+    permission: dict[str, Any] | None = Field(
+        description="What its call to a model relied on: ids of consents with their documents' SHA-256, exemptions,"
+        " holds that were released"
+    )
     circled: bool
     rejected: bool
     created_at: datetime
@@ -167,6 +181,7 @@ class TakeReply(Reply):
             failure=failure,
             media_id=take.media_id,
             changed_fraction=take.changed_fraction,
+            permission=take.permission,
             circled=take.circled,
             rejected=take.rejected,
             created_at=take.created_at,
@@ -220,6 +235,12 @@ class GenerationSummary(Reply):
         return cls(**cls.fields_of(generation))
 
 
+class DepictionReply(Reply):
+    character_id: UUID
+    look_id: UUID | None
+    how: str = Field(description="declared, consistency, reference_set or named_in_prompt")
+
+
 class GenerationReply(GenerationSummary):
     prompt: str | None
     negative_prompt: str | None
@@ -231,6 +252,10 @@ class GenerationReply(GenerationSummary):
     metadata: dict[str, Any] | None
     ledger_entry_id: UUID
     enforcement_id: UUID | None = Field(description="Of the enforcement that its takes have to pass")
+    requested_by_person: UUID | None = Field(description="null where a key asked")
+    depicts: list[DepictionReply] = Field(description="Whom it depicts, as far as that is known")
+    use: dict[str, Any] = Field(description="What was declared of its use")
+    holds: list[HoldReply] = Field(description="Why it waits or waited, and who can let it go")
     takes: list[TakeReply]
 
     @classmethod
@@ -248,6 +273,13 @@ class GenerationReply(GenerationSummary):
             metadata=view.metadata,
             ledger_entry_id=generation.ledger_entry_id,
             enforcement_id=view.enforcement_id,
+            requested_by_person=generation.requested_by_person,
+            depicts=[
+                DepictionReply(character_id=each["character"], look_id=each["look"], how=each["how"])
+                for each in generation.depicts
+            ],
+            use=generation.use,
+            holds=[HoldReply.of(hold) for hold in view.holds],
             takes=[TakeReply.of(take) for take in view.takes],
         )
 
