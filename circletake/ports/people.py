@@ -36,6 +36,10 @@ class SignInDown(Exception):
 
 
 class TokenVerifier(Protocol):
+    def url_problem(self, url: str) -> str | None:
+        """Return why this address of a provider will never be asked, as a sentence for the operator, or None."""
+        ...
+
     def look(self, token: str) -> tuple[str, tuple[str, ...]]:
         """Return (issuer, audiences) as an unverified token claims them: to find who would have to vouch for it.
 

@@ -9,8 +9,9 @@ import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
-PORTS = ("postgres", "valkey", "s3", "bedrock", "tsa", "api")
+PORTS = ("postgres", "valkey", "s3", "bedrock", "tsa", "sign_in", "api")
 ROLES = ("owner", "app", "dispatcher", "operator")
 PRINCIPALS = ("worker", "gateway", "provisioner")
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,6 +42,7 @@ class Facts:
     admin_key: str = field(repr=False)
     cursor_secret: str = field(repr=False)
     bedrock_admin_token: str = field(repr=False)
+    sign_in_secret: str = field(repr=False)
     principals: dict[str, KeyPair] = field(repr=False)
 
 
@@ -119,7 +121,11 @@ class Home:
     def facts(self) -> Facts:
         """Return the stored ports and secrets; make and store them at the first call."""
         if self._facts_file.exists():
-            return _facts_of(json.loads(self._facts_file.read_text()))
+            stored = json.loads(self._facts_file.read_text())
+            facts = _facts_of(_brought_up(stored))
+            if asdict(facts) != stored:
+                self.store(facts)
+            return facts
         facts = _new_facts()
         self.store(facts)
         return facts
@@ -150,6 +156,13 @@ class Home:
         ]
 
 
+def _brought_up(stored: dict[str, Any]) -> dict[str, Any]:
+    """Give a home of an earlier version what was added since, so that its data goes on."""
+    missing = [name for name in PORTS if name not in stored["ports"]]
+    ports = stored["ports"] | dict(zip(missing, free_ports(len(missing)), strict=True))
+    return {"sign_in_secret": secrets.token_urlsafe(24), **stored, "ports": ports}
+
+
 def _facts_of(stored: dict[str, object]) -> Facts:
     known = {item.name for item in fields(Facts)}
     if set(stored) != known:
@@ -173,6 +186,7 @@ def _new_facts() -> Facts:
         admin_key=secrets.token_urlsafe(32),
         cursor_secret=secrets.token_urlsafe(32),
         bedrock_admin_token=secrets.token_urlsafe(24),
+        sign_in_secret=secrets.token_urlsafe(24),
         principals={
             name: KeyPair("AKIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30))
             for name in PRINCIPALS

@@ -164,6 +164,12 @@ class Own:
         env = self._python_env()
         return self._module("tsa", "services.embedded.timestamp_authority", arguments, env, _listening(port))
 
+    def sign_in(self) -> Program | None:
+        port = self._facts.ports["sign_in"]
+        arguments = ["--port", str(port), "--home", str(self._home.path)]
+        env = self._python_env(CIRCLETAKE_SIGN_IN_SECRET=self._facts.sign_in_secret)
+        return self._module("sign_in", "services.embedded.sign_in", arguments, env, _listening(port))
+
     def api(self) -> Program | None:
         ready = _http_ready(self.url("api") + "/healthz")
         return self._module("api", "services.api", [], self.api_env(), ready)

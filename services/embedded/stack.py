@@ -19,10 +19,10 @@ from services.embedded.own import Options, Own, has_migrations, migration_argv
 from services.embedded.pki import PkiPaths, ensure_pki
 from services.embedded.process import Child, Program, Spawner, StartFailed, end_leftovers
 
-INFRASTRUCTURE = ("postgres", "valkey", "s3", "bedrock", "tsa")
+INFRASTRUCTURE = ("postgres", "valkey", "s3", "bedrock", "tsa", "sign_in")
 APPLICATION = ("api", "dispatcher", "worker")
 EVERYTHING = INFRASTRUCTURE + APPLICATION
-_STOP_ORDER = ("worker", "dispatcher", "api", "bedrock", "tsa", "s3", "valkey", "postgres")
+_STOP_ORDER = ("worker", "dispatcher", "api", "bedrock", "tsa", "sign_in", "s3", "valkey", "postgres")
 
 
 def _quiet(_line: str) -> None:
@@ -107,6 +107,7 @@ class Stack:
             "s3": lambda: self._launch(s3.program(self.home.path, facts.ports["s3"], facts.principals)),
             "bedrock": lambda: self._launch_if_there("bedrock", own.bedrock()),
             "tsa": lambda: self._launch_if_there("tsa", own.tsa()),
+            "sign_in": lambda: self._launch_if_there("sign_in", own.sign_in()),
         }
         _together([step for name, step in steps.items() if name in wanted and name not in self._children])
 
@@ -252,6 +253,11 @@ class Stack:
     @property
     def tsa_url(self) -> str:
         return self._ready_own().url("tsa")
+
+    @property
+    def sign_in_url(self) -> str:
+        """The issuer of the local people's tokens."""
+        return self._ready_own().url("sign_in")
 
     @property
     def redis_url(self) -> str:

@@ -51,6 +51,9 @@ class KeySets:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def url_problem(self, url: str) -> str | None:
+        return self._fetcher.problem(url)
+
     async def keys(self, issuer: Issuer, key_id: str | None) -> list[SigningKey]:
         """Return the issuer's keys, freshly fetched when none has this id and enough time has passed since the last
         try. Raises SignInDown when there are none to judge by."""

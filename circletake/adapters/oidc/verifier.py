@@ -50,6 +50,9 @@ class JoseTokenVerifier:
     def close(self) -> None:
         self._key_sets.close()
 
+    def url_problem(self, url: str) -> str | None:
+        return self._key_sets.url_problem(url)
+
     def look(self, token: str) -> tuple[str, tuple[str, ...]]:
         header, claims = _parts(token)
         _algorithm(header)
