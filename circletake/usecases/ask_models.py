@@ -8,13 +8,10 @@ import json
 import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
-
-from sqlalchemy import func, insert, update
 
 from circletake.dialects.contract import UnfitRequest, UnusableAnswer, encode_body
 from circletake.dialects.converse_judge import Order, agreed
@@ -24,15 +21,12 @@ from circletake.domain.consistency.materials import MaterialJudgement, second_op
 from circletake.domain.consistency.subjects import FrameJudgement
 from circletake.domain.consistency.words import Aspect, Box, CharacterKind, EvaluatorId, Verdict
 from circletake.domain.costs import cost_of_tokens
-from circletake.domain.kinds import Billed
-from circletake.domain.pictures import ModelCard, ModelFault, Picture
-from circletake.kit.ids import new_id
-from circletake.ports import EvaluatorDown, FrameSeen, InvokeAnswer, Match
-from circletake.records.consistency import EvaluatorCall
+from circletake.domain.pictures import ModelCard, Picture
+from circletake.ports import FrameSeen, Match
 from circletake.records.media import MediaFile
-from circletake.usecases.enforcement_costs import judging_fits
 from circletake.usecases.material_work import Asked, Work
 from circletake.usecases.observe_media import PEOPLE, chosen_figure, keep_seen, known_parts, part_of
+from circletake.usecases.paid_judging import ModelDown, paid_judging
 from circletake.usecases.plan_check import CastLook
 from circletake.usecases.tools import Tools
 
@@ -43,14 +37,6 @@ JUDGED_SIDE = 768  # pixels of what a judge gets to see
 JUDGE_REFERENCES = 3
 REFUSED = "refused"  # outcome of a second opinion that couldn't be had, for good
 _ORDERS: tuple[Order, ...] = ("references_first", "shot_first")
-
-# what another try can't change: the rights or the model, not the hour
-_PASSING = frozenset({"throttled", "unavailable", "timeout", "not_ready", "connection", "model_error"})
-
-
-class ModelDown(EvaluatorDown):
-    """A model that judges or embeds can't answer."""
-
 
 # (media file, frame, part) to the frame with vectors for features
 _Embedded = dict[tuple[UUID, int, str], FrameSeen]
@@ -211,7 +197,7 @@ async def _embed(
         body = encode_body(dialect.body(crop, card), card)
     except UnfitRequest as unfit:
         raise ModelDown(f"{card.id} doesn't take this crop: {unfit}", retryable=False) from unfit
-    return await _paid(
+    return await paid_judging(
         tools,
         work,
         file,
@@ -272,7 +258,7 @@ async def ask_judge(
         body = dialect.body(pictures, shot[0], card, aspects, order=order)
         try:
             heard.append(
-                await _paid(
+                await paid_judging(
                     tools,
                     work,
                     work.file,
@@ -329,90 +315,3 @@ async def _reference_crops(tools: Tools, work: Work, look: CastLook) -> list[Pic
         path = await _fetcher(tools, work, file)()
         pictures += await tools.evaluator.crops(path, file.media_type, [(0, box)], side=JUDGED_SIDE)
     return pictures
-
-
-async def _paid(
-    tools: Tools,
-    work: Work,
-    file: MediaFile,
-    evaluator: EvaluatorId,
-    card: ModelCard,
-    estimate: Decimal,
-    request: bytes,
-    call: Callable[[], Awaitable[InvokeAnswer]],
-    read: Callable[[InvokeAnswer], tuple[T, Decimal]],
-) -> T:
-    """Record the call, make it, read it, record what it came to. Raises ModelDown or UnusableAnswer."""
-    call_id = new_id()
-    async with tools.database.tenant(work.step.tenant_id) as session:
-        if not await judging_fits(session, work.check, estimate):
-            raise ModelDown(f"{card.id} would pass the enforcement's cost cap", retryable=False)
-        await session.execute(
-            insert(EvaluatorCall).values(
-                id=call_id,
-                tenant_id=work.step.tenant_id,
-                check_id=work.check.id,
-                media_id=file.id,
-                model_id=card.id,
-                evaluator=str(evaluator),
-                request_hash=work.tenant.seal.keyed_hash(request),
-                estimate_usd=estimate,
-                billed=Billed.UNKNOWN.value,
-                cost_usd=estimate,  # until somebody knows better
-            )
-        )
-    try:
-        with work.paid:
-            answer = await call()
-    except ModelFault as fault:
-        billed = fault.billed
-        charged = Decimal(0) if billed is Billed.FALSE else estimate
-        await _settle(tools, work, call_id, outcome=fault.kind, billed=billed, cost=charged)
-        raise ModelDown(f"{card.id}: {fault.kind}", retryable=fault.kind in _PASSING) from fault
-    try:
-        found, cost = read(answer)
-    except UnusableAnswer as unusable:
-        await _settle(
-            tools,
-            work,
-            call_id,
-            outcome=str(unusable),
-            billed=Billed.TRUE,
-            cost=estimate,
-            request_id=answer.request_id,
-        )
-        raise
-    await _settle(
-        tools,
-        work,
-        call_id,
-        outcome="answered",
-        billed=Billed.TRUE,
-        cost=cost,
-        request_id=answer.request_id,
-    )
-    return found
-
-
-async def _settle(
-    tools: Tools,
-    work: Work,
-    call_id: UUID,
-    *,
-    outcome: str,
-    billed: Billed,
-    cost: Decimal,
-    request_id: str | None = None,
-) -> None:
-    async with tools.database.tenant(work.step.tenant_id) as session:
-        await session.execute(
-            update(EvaluatorCall)
-            .where(EvaluatorCall.tenant_id == work.step.tenant_id, EvaluatorCall.id == call_id)
-            .values(
-                outcome=outcome,
-                billed=billed.value,
-                cost_usd=cost,
-                request_id=request_id,
-                ended_at=func.now(),
-            )
-        )

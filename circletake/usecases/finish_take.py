@@ -223,6 +223,8 @@ def _claim(work: TakeWork) -> dict[str, Any]:
         "prompt_hash": seal.keyed_hash(work.prompt.encode()) if work.prompt else None,
         "ledger_entry": str(generation.ledger_entry_id),
         **({"rung": work.take.changes["rung"]} if work.take.changes else {}),
+        # ids of consents with their documents' hashes, of exemptions and of cleared holds
+        **({"permission": work.take.permission} if work.take.permission else {}),
         "inputs": {slot.value: str(file.id) for slot, file in work.inputs.items()},
     }
 

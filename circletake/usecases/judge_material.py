@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 
 from circletake.domain.consistency.words import Verdict
 from circletake.ports import EvaluatorDown, PictureRefused, StorageFault
-from circletake.usecases.ask_models import ModelDown, ask_judge
+from circletake.usecases.ask_models import ask_judge
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.look_at_material import LocalFile, look_at_material, shown_frame
 from circletake.usecases.material_work import Judged, Work, begin_work
+from circletake.usecases.paid_judging import ModelDown
 from circletake.usecases.record_judgements import record_judgements, wait_for_evaluator
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools

@@ -24,6 +24,7 @@ from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.attempt_values import FIRST
 from circletake.usecases.ledger import entry_row
+from circletake.usecases.permission.gate_judging import require_judging_permission
 from circletake.usecases.plan_check import CastLook, CheckPlan, SubjectAsked, plan_subjects
 from circletake.usecases.plan_ladder import Base, LadderPlan, plan_ladder
 from circletake.usecases.request_check import (
@@ -120,6 +121,14 @@ async def plan_enforcement(
     found += missing
     if found or check is None or frozen is None:
         raise Invalid([_placed(each, place) for each in found])
+    if frozen.asks_models(rules):
+        await require_judging_permission(
+            session,
+            enforced.production_id,
+            shot_id=enforced.shot_id,
+            characters={each.character_id for each in request.subjects},
+            now=now,
+        )
     ladder = plan_ladder(
         catalogue,
         _base(request, enforced, approved),

@@ -33,6 +33,7 @@ from circletake.usecases.events import STEPS_CHANNEL
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.judgement_keys import cast_digest, digest, judgement_keys
 from circletake.usecases.ledger import entry_row
+from circletake.usecases.permission.gate_judging import require_judging_permission
 from circletake.usecases.plan_check import CheckPlan, SubjectAsked, plan_check
 from circletake.usecases.resolve_material import MaterialAsked
 
@@ -61,6 +62,11 @@ class FrozenRules:
     profile: Mapping[str, Any]  # {"scoped": [{character, size, profile}]}
     sampling: Mapping[str, Any]
     second_opinion: str | None
+
+    def asks_models(self, rules: JudgingRules) -> bool:
+        """Say whether pictures leave for a model: to be embedded, or for a second opinion."""
+        named = {str(each) for each in rules.models}
+        return self.second_opinion is not None or not named.isdisjoint(self.evaluators)
 
     @property
     def digest(self) -> str:
@@ -91,6 +97,14 @@ async def request_check(
             materials=request.materials,
         )
         frozen = await freeze_rules(session, rules, catalogue, request)
+        if frozen.asks_models(rules):
+            await require_judging_permission(
+                session,
+                request.production_id,
+                shot_id=None,
+                characters={each.character_id for each in plan.subjects},
+                now=clock.now(),
+            )
         row = check_row(tenant_id, plan, frozen, api_key_id=api_key_id, external_ref=request.external_ref)
         await _record(session, seal, tenant_id, row, plan, frozen)
         reply = answer(ConsistencyCheck(**row))
