@@ -1,0 +1,11 @@
+"""Opening and closing sealed text that may be absent. The gate needs it, so it stands on nothing but the port."""
+
+from circletake.ports import Seal
+
+
+def open_text(seal: Seal, sealed: bytes | None, place: str) -> str | None:
+    return None if sealed is None else seal.open(sealed, place=place).decode()
+
+
+def close_text(seal: Seal, text: str | None, place: str) -> bytes | None:
+    return None if text is None else seal.close(text, place=place)
