@@ -3,7 +3,7 @@
 None means that nobody said it, or that it isn't known: that is neither yes nor no.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -71,6 +71,17 @@ class ToldRole(StrEnum):
     OTHER = "other"
 
 
+class Notice(StrEnum):
+    """How far a synthetic performer's notice to the union is, from the least far on."""
+
+    NONE = "none"
+    NOTIFIED = "notified"
+    BARGAINING = "bargaining"
+    NO_AGREEMENT = "no_agreement"
+    IN_ARBITRATION = "in_arbitration"
+    AGREED = "agreed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One request as rules see it: ids, words, numbers and answers; never a prompt or a name."""
@@ -112,8 +123,9 @@ class Facts:
     depicts_character: bool | None = _flag("a character is depicted")
     depicts_performer: bool | None = _flag("a character that a performer portrays is depicted")
     synthetic_performer: bool | None = _flag("a human character that no performer portrays is depicted")
-    synthetic_notice: bool | None = _flag(
-        "each synthetic performer in it has a notice to the union on record, with bargaining that isn't open"
+    synthetic_notice: str | None = _word(
+        "how far the notice to the union is that the synthetic performer needs; of several, the least far",
+        Notice,
     )
     minor_involved: bool | None = _flag("a performer who is depicted is a minor")
     replica_types: frozenset[str] | None = _words(
@@ -159,3 +171,8 @@ def is_creative(kind: Kind, *, story_critical: bool | None) -> bool:
 
 def works_on_plate(kind: Kind, slots: frozenset[InputSlot]) -> bool:
     return RULES[kind].on_plate and InputSlot.PLATE in slots
+
+
+def weakest_notice(found: Collection[str]) -> str | None:
+    """Return the least far of the notices' states; None without any."""
+    return min(found, key=[each.value for each in Notice].index, default=None)

@@ -1,0 +1,136 @@
+"""Gathering the facts of a request: what is known anyway, and one query for the people and records around it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from circletake.domain.kinds import InputSlot, Kind, MediaRole
+from circletake.domain.pictures import ModelCard
+from circletake.domain.policy.declaration import UseDeclaration
+from circletake.domain.policy.facts import Facts, is_creative, weakest_notice, works_on_plate
+from circletake.records.context import Production, Shot
+from circletake.records.media import MediaFile
+from circletake.records.session import TenantSession
+
+_PERFORMED = """p.tenant_id = :tenant and p.ended_at is null and p.character_id = any(:characters)"""
+
+# what the production has on record, and who stands behind the characters
+_AROUND = text(
+    f"""
+    select
+      array(select distinct c.role from consultations c
+            where c.tenant_id = :tenant and c.production_id = :production and c.version_id is null
+              and (c.shot_id is null or c.shot_id = :shot)) as consulted,
+      array(select distinct d.role from disclosures d
+            where d.tenant_id = :tenant and d.production_id = :production) as told,
+      exists (select from portrayals p where {_PERFORMED} and p.kind <> 'voice') as performed,
+      exists (select from portrayals p
+              join performers a on a.tenant_id = p.tenant_id and a.id = p.performer_id
+              where {_PERFORMED} and a.is_minor) as minor,
+      array(select distinct k.replica_type from consents k
+            where k.tenant_id = :tenant and k.state = 'granted' and (k.ends_at is null or k.ends_at > now())
+              and :production = any(k.production_ids)
+              and k.performer_id in (select p.performer_id from portrayals p where {_PERFORMED})) as replicas,
+      array(select coalesce(n.bargaining_status, 'none')
+            from characters c
+            left join lateral (
+                select s.bargaining_status from synthetic_performer_notices s
+                where s.tenant_id = c.tenant_id and s.character_id = c.id
+                order by s.created_at desc, s.id desc limit 1) n on true
+            where c.tenant_id = :tenant and c.id = any(:characters) and c.kind = 'human'
+              and not exists (select from portrayals p
+                              where p.tenant_id = c.tenant_id and p.ended_at is null and p.character_id = c.id)
+           ) as synthetic
+    """  # noqa: S608 - a constant
+)
+
+
+async def facts_of(
+    session: TenantSession,
+    *,
+    tenant_id: UUID,
+    production: Production,
+    shot: Shot | None,
+    kind: Kind,
+    card: ModelCard | None,
+    prompt_given: bool,
+    inputs: Mapping[InputSlot, MediaFile],
+    use: UseDeclaration,
+    characters: Collection[UUID],
+) -> Facts:
+    """Return everything that rules may look at. `characters`: whoever the request depicts, however that is known."""
+    around = (
+        await session.execute(
+            _AROUND,
+            {
+                "tenant": tenant_id,
+                "production": production.id,
+                "shot": shot.id if shot else None,
+                "characters": sorted(set(characters)),
+            },
+        )
+    ).one()
+    on_plate = works_on_plate(kind, frozenset(inputs))
+    return Facts(
+        **_declared(use),
+        **_of_files(list(inputs.values())),
+        **_of_model(card),
+        **_of_people(around, depicted=bool(characters), on_plate=on_plate),
+        kind=kind.value,
+        has_shot=shot is not None,
+        prompt_given=prompt_given,
+        has_plate=InputSlot.PLATE in inputs,
+        creative_element=is_creative(kind, story_critical=use.story_critical),
+        labour_action=production.labour_action_since is not None,
+        owned_source_only=production.owned_source_only,
+        consultations=frozenset(around.consulted),
+        disclosed_to=frozenset(around.told),
+    )
+
+
+def _declared(use: UseDeclaration) -> dict[str, Any]:
+    said = use.stored()
+    return {name: frozenset(value) if isinstance(value, list) else value for name, value in said.items()}
+
+
+def _of_files(files: Sequence[MediaFile]) -> dict[str, Any]:
+    return {
+        "input_roles": frozenset(file.role for file in files),
+        "rights_bases": frozenset(file.rights_basis for file in files),
+        "generated_input": any(file.role == MediaRole.TAKE or file.take_id is not None for file in files),
+    }
+
+
+def _of_model(card: ModelCard | None) -> dict[str, Any]:
+    if card is None:
+        return {}
+    return {
+        "model": card.id,
+        "provider": card.provider,
+        "model_lifecycle": card.lifecycle,
+        "model_trains_on_inputs": _answer(card.terms.get("training_on_inputs")),
+        "model_shares_inputs": _answer(card.terms.get("shared_with_provider")),
+        "model_indemnity": _answer(card.terms.get("indemnity")),
+    }
+
+
+def _answer(term: Any) -> bool | None:
+    """The catalogue's terms begin with yes or no, where they answer at all."""
+    begins = str(term or "").strip().lower()
+    if begins.startswith("yes"):
+        return True
+    return False if begins.split(":")[0] == "no" else None
+
+
+def _of_people(around: Row[Any], *, depicted: bool, on_plate: bool) -> dict[str, Any]:
+    return {
+        "depicts_character": depicted,
+        "depicts_performer": around.performed,
+        "synthetic_performer": bool(around.synthetic),
+        "synthetic_notice": weakest_notice(around.synthetic),
+        "minor_involved": around.minor,
+        "replica_types": frozenset(around.replicas),
+        "alters_recording": around.performed and on_plate,
+    }
