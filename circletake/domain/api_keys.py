@@ -21,7 +21,7 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"  # film context, media
     GENERATE = "generate"
-    REVIEW = "review"  # circle, uncircle, reject
+    REVIEW = "review"  # people who may choose and approve have it; on a key it allows nothing: those take a person
     WEBHOOKS = "webhooks"
 
 

@@ -108,6 +108,7 @@ class Take(TenantRecord):
     # what its last call to a model relied on: consents with their documents' hashes, exemptions, cleared holds
     permission: Mapped[dict[str, Any] | None]
     circled: Mapped[bool] = mapped_column(default=False)
+    circled_by: Mapped[UUID | None]  # the person, while it is circled
     rejected: Mapped[bool] = mapped_column(default=False)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     ledger_entry_id: Mapped[UUID | None]  # of the entry that records its end

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import insert
 
 from circletake.domain.errors import Conflict
+from circletake.domain.people import Actor
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
@@ -25,7 +26,7 @@ async def act_on_take(
     seal: Seal,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     take_id: UUID,
     act: str,
     reason: str | None,
@@ -46,6 +47,7 @@ async def act_on_take(
         if (circled, rejected) == (take.circled, take.rejected):
             return take
         take.circled, take.rejected = circled, rejected
+        take.circled_by = actor.person_id if circled else None
         act_id = new_id()
         await session.execute(
             insert(TakeAct).values(
@@ -54,7 +56,8 @@ async def act_on_take(
                 take_id=take.id,
                 act=act,
                 reason=None if reason is None else seal.close(reason, place=f"take_acts.reason:{act_id}"),
-                api_key_id=api_key_id,
+                api_key_id=actor.api_key_id,
+                person_id=actor.person_id,
             )
         )
         await record_entry(
@@ -66,7 +69,7 @@ async def act_on_take(
             body={
                 "generation": str(generation.id),
                 "act": str(act_id),
-                "by_key": str(api_key_id) if api_key_id else None,
+                **actor.for_ledger(),
                 "reason_hash": seal.keyed_hash(reason.encode()) if reason else None,
             },
         )

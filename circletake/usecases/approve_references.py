@@ -9,6 +9,7 @@ from sqlalchemy import select
 from circletake.domain.consistency.references import finding
 from circletake.domain.consistency.words import ReferenceFinding
 from circletake.domain.errors import Conflict
+from circletake.domain.people import Actor
 from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.characters import Look, Reference, ReferenceSet
@@ -26,7 +27,7 @@ async def approve_set(
     seal: Seal,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     set_id: UUID,
     accept_findings: bool,
 ) -> SetView:
@@ -47,7 +48,7 @@ async def approve_set(
         if before is not None:
             before.state = "superseded"
             await session.flush()  # one approved set per look, at every moment
-        draft.state, draft.approved_by, draft.approved_at = "approved", api_key_id, clock.now()
+        draft.state, draft.approved_by_person, draft.approved_at = "approved", actor.person_id, clock.now()
         draft.ledger_entry_id = await record_entry(
             session,
             seal,
@@ -60,15 +61,13 @@ async def approve_set(
                 "version": draft.version,
                 "supersedes": str(before.id) if before else None,
                 "references": await _as_approved(session, references),
-                "by_key": str(api_key_id) if api_key_id else None,
+                **actor.for_ledger(),
             },
         )
         return SetView(draft, references)
 
 
-async def withdraw_references(
-    session: TenantSession, seal: Seal, file: MediaFile, *, api_key_id: UUID | None
-) -> None:
+async def withdraw_references(session: TenantSession, seal: Seal, file: MediaFile, *, actor: Actor) -> None:
     """A file is withdrawn: whoever holds the rights in it may insist, so what was made of it gives way.
 
     Every approved set with it is superseded, drafts can't be approved until it is taken out, and what was seen in it
@@ -94,7 +93,7 @@ async def withdraw_references(
                     "character": str(lineage.character.id),
                     "look": str(lineage.look.id),
                     "withdrawn_file": str(file.id),
-                    "by_key": str(api_key_id) if api_key_id else None,
+                    **actor.for_ledger(),
                 },
             )
         for reference in await references_of(session, file.tenant_id, set_id):

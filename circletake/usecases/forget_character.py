@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import CompoundSelect, ScalarSelect, Select, delete, exists, false, or_, select, union, update
 
 from circletake.domain.errors import Conflict
+from circletake.domain.people import Actor
 from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.characters import Character, Look, LookShot, Reference, ReferenceSet
@@ -36,7 +37,7 @@ GONE = ""  # what a tombstone is called
 
 
 async def delete_character(
-    database: Database, seal: Seal, *, tenant_id: UUID, api_key_id: UUID | None, character_id: UUID
+    database: Database, seal: Seal, *, tenant_id: UUID, actor: Actor, character_id: UUID
 ) -> Character:
     """Delete a character with its looks; one that is deleted already is returned as it is.
 
@@ -74,14 +75,14 @@ async def delete_character(
                 "production": str(character.production_id),
                 "looks": [str(look.id) for look in looks],
                 "files_forgotten": files,
-                "by_key": str(api_key_id) if api_key_id else None,
+                **actor.for_ledger(),
             },
         )
         return character
 
 
 async def delete_look(
-    database: Database, seal: Seal, *, tenant_id: UUID, api_key_id: UUID | None, look_id: UUID
+    database: Database, seal: Seal, *, tenant_id: UUID, actor: Actor, look_id: UUID
 ) -> Look:
     """Delete one look of a character; one that is deleted already is returned as it is.
 
@@ -105,7 +106,7 @@ async def delete_look(
             body={
                 "character": str(character.id),
                 "files_forgotten": files,
-                "by_key": str(api_key_id) if api_key_id else None,
+                **actor.for_ledger(),
             },
         )
         return look

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 
 from circletake.domain.errors import Conflict
 from circletake.domain.media import expiry_of
+from circletake.domain.people import Actor
 from circletake.domain.tenants import TenantStorage
 from circletake.kit.ids import new_id
 from circletake.ports import ObjectStore
@@ -21,7 +22,7 @@ async def grant_download(
     store: ObjectStore,
     storage: TenantStorage,
     *,
-    api_key_id: UUID | None,
+    actor: Actor,
     media_id: UUID,
 ) -> tuple[str, datetime]:
     """Return a presigned URL and when it ends. Raises NotFound, or Conflict unless the file is ready."""
@@ -41,7 +42,8 @@ async def grant_download(
                 tenant_id=storage.tenant_id,
                 media_id=file.id,
                 purpose="download",
-                api_key_id=api_key_id,
+                api_key_id=actor.api_key_id,
+                person_id=actor.person_id,
                 expires_at=expires_at,
             )
         )

@@ -12,6 +12,7 @@ from sqlalchemy import insert, update
 
 from circletake.domain.errors import Conflict, Invalid
 from circletake.domain.media import PARTS_AT_ONCE, PartPlan, expiry_of, incoming_key
+from circletake.domain.people import Actor
 from circletake.domain.pictures import Violation
 from circletake.domain.tenants import TenantStorage
 from circletake.kit.ids import new_id
@@ -49,7 +50,7 @@ async def renew_upload(
     store: ObjectStore,
     storage: TenantStorage,
     *,
-    api_key_id: UUID | None,
+    actor: Actor,
     media_id: UUID,
     parts: Sequence[int] | None = None,
 ) -> tuple[MediaFile, UploadOffer]:
@@ -62,7 +63,7 @@ async def renew_upload(
             state=file.state,
         )
     _check_parts(file, parts)
-    return file, await offer_upload(database, store, storage, file, api_key_id=api_key_id, parts=parts)
+    return file, await offer_upload(database, store, storage, file, actor=actor, parts=parts)
 
 
 def _check_parts(file: MediaFile, parts: Sequence[int] | None) -> None:
@@ -86,7 +87,7 @@ async def offer_upload(
     storage: TenantStorage,
     file: MediaFile,
     *,
-    api_key_id: UUID | None,
+    actor: Actor,
     parts: Sequence[int] | None = None,
 ) -> UploadOffer:
     """Sign what is still to be sent: the parts asked for, or the next ones that haven't arrived."""
@@ -100,7 +101,12 @@ async def offer_upload(
     if offer.url is not None:
         grants = [{"purpose": "upload", "part_number": None, "expires_at": offer.expires_at}]
     if grants:
-        same = {"tenant_id": file.tenant_id, "media_id": file.id, "api_key_id": api_key_id}
+        same = {
+            "tenant_id": file.tenant_id,
+            "media_id": file.id,
+            "api_key_id": actor.api_key_id,
+            "person_id": actor.person_id,
+        }
         async with database.tenant(file.tenant_id) as session:
             await session.execute(insert(Grant), [{"id": new_id(), **same, **grant} for grant in grants])
     return offer

@@ -16,6 +16,7 @@ from circletake.domain.consistency.profiles import Profile, changed
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.consistency.words import ShotSize
 from circletake.domain.errors import Conflict, NotFound, invalid
+from circletake.domain.people import Actor
 from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
@@ -56,7 +57,7 @@ async def set_profile(
     rules: JudgingRules,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     scope: Scope,
     overrides: Mapping[str, Any],
     keep_learnt: bool,
@@ -80,9 +81,7 @@ async def set_profile(
             changed(rules.default_profile, body, id="new")
         except (ValueError, TypeError) as error:
             raise invalid("", "bad_profile", f"This makes no profile: {error}.") from None
-        profile = await succeed(
-            session, tenant_id, scope, before, body=body, fitted=fitted, api_key_id=api_key_id
-        )
+        profile = await succeed(session, tenant_id, scope, before, body=body, fitted=fitted, actor=actor)
         reply = answer(profile)
         await remember(session, seal, tenant_id, claim, reply)
     return reply
@@ -107,7 +106,7 @@ async def succeed(
     *,
     body: Mapping[str, Any],
     fitted: Mapping[str, Any] | None,
-    api_key_id: UUID | None,
+    actor: Actor,
 ) -> ConsistencyProfile:
     """Retire the version before, which is locked, and write the next one. Raises Conflict when another came first."""
     if before is not None:
@@ -123,7 +122,8 @@ async def succeed(
         body=dict(body),
         fitted=dict(fitted) if fitted is not None else None,
         provisional=body.get("provisional", True),
-        created_by=api_key_id,
+        created_by=actor.api_key_id,
+        created_by_person=actor.person_id,
     )
     session.add(profile)
     try:

@@ -1,6 +1,6 @@
 """The register of everything AI made in a production: read page by page, in short transactions."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,24 +9,27 @@ from uuid import UUID
 from sqlalchemy import Row, and_, select, tuple_
 
 from circletake.domain.register import RegisterLine, UsedInput
+from circletake.ports import Seal
 from circletake.records.context import Shot
 from circletake.records.generations import Generation, GenerationInput, Take, TakeAct
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
 from circletake.records.tenancy import ApiKey
 from circletake.usecases.effective_take import changed_inputs
+from circletake.usecases.people.find_people import names_of
 
 GENERATIONS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Circle:
-    by: str | None
+    by: str | None  # the name of a key: until people signed in, keys could
+    person: UUID | None
     at: datetime
 
 
 async def read_register(
-    database: Database, tenant_id: UUID, production_id: UUID
+    database: Database, seal: Seal, tenant_id: UUID, production_id: UUID
 ) -> AsyncIterator[Sequence[RegisterLine]]:
     """Yield the takes of a production, oldest request first, some hundred at a time; each page is as of its own
     moment. An unknown production has none: whoever asks has looked for it before."""
@@ -34,7 +37,7 @@ async def read_register(
     while True:
         async with database.tenant(tenant_id) as session:
             generations = await _generations(session, tenant_id, production_id, after)
-            lines = await _lines(session, tenant_id, generations)
+            lines = await _lines(session, seal, tenant_id, generations)
         if lines:
             yield lines
         if len(generations) < GENERATIONS_AT_ONCE:
@@ -55,6 +58,7 @@ async def _generations(
             Shot.code.label("shot"),
             Shot.external_ref.label("shot_external_ref"),
             ApiKey.name.label("requested_by"),
+            Generation.requested_by_person,
         )
         .outerjoin(Shot, and_(Shot.tenant_id == tenant_id, Shot.id == Generation.shot_id))
         .outerjoin(ApiKey, and_(ApiKey.tenant_id == tenant_id, ApiKey.id == Generation.requested_by))
@@ -68,7 +72,7 @@ async def _generations(
 
 
 async def _lines(
-    session: TenantSession, tenant_id: UUID, generations: Sequence[Row[*tuple[Any, ...]]]
+    session: TenantSession, seal: Seal, tenant_id: UUID, generations: Sequence[Row[*tuple[Any, ...]]]
 ) -> list[RegisterLine]:
     by_id = {generation.id: generation for generation in generations}
     if not by_id:
@@ -84,6 +88,8 @@ async def _lines(
     inputs = await _inputs(session, tenant_id, by_id)
     changed = await _changed_inputs(session, tenant_id, [take for take, *_ in takes])
     circles = await _circles(session, tenant_id, [take.id for take, *_ in takes if take.circled])
+    people = {each.requested_by_person for each in generations} | {each.person for each in circles.values()}
+    names = await names_of(session, seal, tenant_id, people)
     order = {generation_id: place for place, generation_id in enumerate(by_id)}
     return [
         _line(
@@ -91,6 +97,7 @@ async def _lines(
             row,
             changed.get(row[0].id, inputs.get(row[0].generation_id, [])),
             circles.get(row[0].id),
+            names,
         )
         for row in sorted(takes, key=lambda row: order[row[0].generation_id])
     ]
@@ -140,12 +147,12 @@ async def _circles(session: TenantSession, tenant_id: UUID, take_ids: Sequence[U
     if not take_ids:
         return {}
     rows = await session.execute(
-        select(TakeAct.take_id, ApiKey.name, TakeAct.created_at)
+        select(TakeAct.take_id, ApiKey.name, TakeAct.person_id, TakeAct.created_at)
         .outerjoin(ApiKey, and_(ApiKey.tenant_id == tenant_id, ApiKey.id == TakeAct.api_key_id))
         .where(TakeAct.tenant_id == tenant_id, TakeAct.take_id.in_(take_ids), TakeAct.act == "circle")
         .order_by(TakeAct.created_at, TakeAct.id)
     )
-    return {take_id: _Circle(name, at) for take_id, name, at in rows}
+    return {take_id: _Circle(name, person, at) for take_id, name, person, at in rows}
 
 
 def _line(
@@ -153,6 +160,7 @@ def _line(
     row: Row[*tuple[Any, ...]],
     inputs: Sequence[UsedInput],
     circle: _Circle | None,
+    names: Mapping[UUID, str],
 ) -> RegisterLine:
     take, sha256, digital_source_type, manifest_urn = row
     return RegisterLine(
@@ -164,10 +172,10 @@ def _line(
         take=take.id,
         state=take.state,
         model=(take.changes or {}).get("model_id", generation.model_id),
-        requested_by=generation.requested_by,
+        requested_by=names.get(generation.requested_by_person, generation.requested_by),
         requested_at=generation.created_at,
         circled=take.circled,
-        circled_by=circle.by if circle else None,
+        circled_by=_circled_by(circle, names),
         circled_at=circle.at if circle else None,
         rejected=take.rejected,
         seed=take.seed_used or take.seed,
@@ -181,3 +189,9 @@ def _line(
         ledger_entry=take.ledger_entry_id,
         request_ledger_entry=generation.ledger_entry_id,
     )
+
+
+def _circled_by(circle: _Circle | None, names: Mapping[UUID, str]) -> str | None:
+    if circle is None or circle.person is None:
+        return circle.by if circle else None
+    return names.get(circle.person)

@@ -18,6 +18,7 @@ from circletake.domain.consistency.profiles import Profile, changed
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.consistency.words import Aspect, ShotSize
 from circletake.domain.errors import Conflict
+from circletake.domain.people import Actor
 from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.consistency import ConsistencyProfile, Judgement
@@ -44,7 +45,7 @@ async def refit_profile(
     rules: JudgingRules,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     profile_id: UUID,
     claim: IdempotencyClaim | None,
     answer: Callable[[ConsistencyProfile], Answer],
@@ -75,7 +76,7 @@ async def refit_profile(
             before,
             body=body,
             fitted=_report(decisions, fitted, refused),
-            api_key_id=api_key_id,
+            actor=actor,
         )
         reply = answer(profile)
         await remember(session, seal, tenant_id, claim, reply)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from circletake.domain.errors import Invalid
 from circletake.domain.kinds import RightsBasis
 from circletake.domain.media import UploadRequest, part_size_for, upload_violations
+from circletake.domain.people import Actor
 from circletake.domain.pictures import Violation
 from circletake.domain.tenants import TenantStorage
 from circletake.kit.ids import new_id
@@ -41,7 +42,7 @@ async def request_upload(
     seal: Seal,
     storage: TenantStorage,
     *,
-    api_key_id: UUID | None,
+    actor: Actor,
     request: UploadRequest,
     claim: IdempotencyClaim | None,
     location: Callable[[UUID], str],
@@ -61,7 +62,7 @@ async def request_upload(
             await remember(session, seal, tenant_id, claim, Answer(status, b"", location(file.id)))
     offer = None
     if file.state == "uploading":
-        offer = await offer_upload(database, store, storage, file, api_key_id=api_key_id)
+        offer = await offer_upload(database, store, storage, file, actor=actor)
     return UploadAnswer(status, file, offer, replayed=remembered is not None)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from circletake.domain.errors import Conflict
+from circletake.domain.people import Actor
 from circletake.kit import clock
 from circletake.ports import Seal
 from circletake.records.consistency import Enforcement
@@ -21,7 +22,7 @@ from circletake.usecases.steps import add_step
 
 
 async def withdraw_media(
-    database: Database, seal: Seal, *, tenant_id: UUID, api_key_id: UUID | None, media_id: UUID
+    database: Database, seal: Seal, *, tenant_id: UUID, actor: Actor, media_id: UUID
 ) -> MediaFile:
     """Mark the file withdrawn and have its object purged; one whose object is gone already is returned as it is.
 
@@ -45,7 +46,7 @@ async def withdraw_media(
                 code="media_in_use",
                 generation_id=str(used),
             )
-        await withdraw_references(session, seal, file, api_key_id=api_key_id)
+        await withdraw_references(session, seal, file, actor=actor)
         await _require_not_started_from(session, tenant_id, media_id)
         file.state, file.finished_at = "withdrawn", clock.now()
         file.object_key, file.etag = None, None

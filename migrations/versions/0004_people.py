@@ -88,6 +88,7 @@ def upgrade() -> None:
     op.add_column("enforcements", sa.Column("requested_by_person", sa.Uuid(), nullable=True))
     op.add_column("grants", sa.Column("person_id", sa.Uuid(), nullable=True))
     op.add_column("reference_sets", sa.Column("approved_by_person", sa.Uuid(), nullable=True))
+    op.add_column("takes", sa.Column("circled_by", sa.Uuid(), nullable=True))
     isolate()
 
 

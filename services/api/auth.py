@@ -78,7 +78,6 @@ def person_with(*roles: Role) -> Callable[..., Awaitable[Principal]]:
 Reader = Annotated[Principal, Depends(may(Scope.READ))]
 Writer = Annotated[Principal, Depends(may(Scope.WRITE))]
 Generator = Annotated[Principal, Depends(may(Scope.GENERATE))]
-Reviewer = Annotated[Principal, Depends(may(Scope.REVIEW))]
 WebhookKeeper = Annotated[Principal, Depends(may(Scope.WEBHOOKS))]
 Person = Annotated[Principal, Depends(person)]
 

@@ -10,10 +10,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from circletake.adapters.kms.seal import AesSeal
 from circletake.kit.ids import new_id
 from circletake.records.session import Database as Connections
 from circletake.usecases.read_register import GENERATIONS_AT_ONCE, read_register
 
+SEAL = AesSeal(bytes(32), UUID(int=1))
 START = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 
 
@@ -174,7 +176,7 @@ async def test_a_finished_take_stands_with_all_that_proves_it(records, app):
         await records.act(take, act, key, START + timedelta(minutes=minute))
     await records.act(uncircled, "circle", editor, START)
     await records.act(uncircled, "reject", editor, START)
-    ((first, second),) = [page async for page in read_register(app, records.tenant, production)]
+    ((first, second),) = [page async for page in read_register(app, SEAL, records.tenant, production)]
     assert (first.shot, first.requested_by, first.circled_by) == ("AGM_0010", "pipeline", "editorial")
     assert first.circled_at == START + timedelta(minutes=2)
     assert [(used.slot, used.media_id, used.sha256) for used in first.inputs] == [("plate", plate, "aa" * 32)]
@@ -192,7 +194,7 @@ async def test_a_long_register_is_read_page_by_page_and_complete(records, app):
         generation = await records.generation(START + timedelta(seconds=number // 150))
         await records.take(generation, 2)
         await records.take(generation, 1)
-    lines = [line async for page in read_register(app, records.tenant, production) for line in page]
+    lines = [line async for page in read_register(app, SEAL, records.tenant, production) for line in page]
     assert len({line.take for line in lines}) == len(lines) == GENERATIONS_AT_ONCE * 4 + 2
     order = [(line.requested_at, line.generation, line.take_number) for line in lines]
     assert order == sorted(order)
@@ -202,4 +204,4 @@ async def test_the_register_never_shows_another_studio_s_takes(records, app):
     """Asked for a foreign production, the reading finds nothing."""
     production = await records.begin()
     await records.take(await records.generation(START), 1)
-    assert [page async for page in read_register(app, new_id(), production)] == []
+    assert [page async for page in read_register(app, SEAL, new_id(), production)] == []

@@ -118,7 +118,7 @@ async def delete(character_id: UUID, who: Writer, desk: Desk) -> CharacterReply:
         desk.database,
         seal,
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         character_id=character_id,
     )
     return CharacterReply.of_view(character_view(seal, character))

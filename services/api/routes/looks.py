@@ -107,7 +107,7 @@ async def delete(look_id: UUID, who: Writer, desk: Desk) -> LookReply:
     """Delete a look for good, with its references and what evaluators saw of it. Ids, verdicts and scores stay."""
     seal = await seal_of(desk, who)
     look = await forget_character.delete_look(
-        desk.database, seal, tenant_id=who.tenant_id, api_key_id=who.api_key_id, look_id=look_id
+        desk.database, seal, tenant_id=who.tenant_id, actor=who.actor, look_id=look_id
     )
     return LookReply.of_view(look_view(seal, look))
 

@@ -62,7 +62,7 @@ async def declare(body: MediaBody, who: Writer, desk: Desk, claim: Claim) -> Res
         desk.store,
         seal,
         who.storage,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         request=body.to_request(),
         claim=claim,
         location=_place,
@@ -126,7 +126,7 @@ async def renew(
         desk.database,
         desk.store,
         who.storage,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         media_id=media_id,
         parts=body.parts if body else None,
     )
@@ -159,7 +159,7 @@ async def complete(media_id: UUID, who: Writer, desk: Desk, wait: Wait) -> Respo
 async def download(media_id: UUID, who: Reader, desk: Desk) -> DownloadReply:
     """Get a URL to download a ready file straight from your bucket, for at most 15 minutes."""
     url, expires_at = await grant_download(
-        desk.database, desk.store, who.storage, api_key_id=who.api_key_id, media_id=media_id
+        desk.database, desk.store, who.storage, actor=who.actor, media_id=media_id
     )
     return DownloadReply(url=url, expires_at=expires_at)
 
@@ -172,7 +172,7 @@ async def withdraw(media_id: UUID, who: Writer, desk: Desk) -> MediaReply:
         desk.database,
         await seal_of(desk, who),
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         media_id=media_id,
     )
     return MediaReply.of(file)

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from circletake.domain.people import Role
 from circletake.records.characters import Reference
 from circletake.usecases import find_characters, keep_references
 from circletake.usecases.approve_references import approve_set
 from circletake.usecases.find_characters import SetView
 from circletake.usecases.idempotency import Answer
-from services.api.auth import Reader, Reviewer, Writer, seal_of
+from services.api.auth import Reader, Writer, person_with, seal_of
 from services.api.keys import Principal
 from services.api.paging import next_cursor, position
 from services.api.problems import ALWAYS, declared
@@ -29,6 +30,7 @@ from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1", tags=["reference sets"], responses=ALWAYS)
 Desk = Annotated[Gateway, Depends(gateway)]
+Approver = Annotated[Principal, Depends(person_with(Role.APPROVER, Role.RIGHTS_CLEARANCE_MANAGER))]
 
 SETTLED = frozenset({"ready", "unusable"})
 INSPECTED: dict[int | str, dict[str, Any]] = {
@@ -107,15 +109,15 @@ async def get(reference_set_id: UUID, who: Reader, desk: Desk) -> ReferenceSetRe
 
 @router.post("/reference-sets/{reference_set_id}/approve", responses=declared(409))
 async def approve(
-    reference_set_id: UUID, who: Reviewer, desk: Desk, body: ApproveBody | None = None
+    reference_set_id: UUID, who: Approver, desk: Desk, body: ApproveBody | None = None
 ) -> ReferenceSetReply:
     """Let this version define the look, in place of the one before. It never changes again, and the act is put into
-    the ledger. Refused while a picture is being inspected or can't be used, or with findings nobody accepted."""
+    the ledger with the person: an approver or a rights and clearance manager, never a key. Refused while a picture is being inspected or can't be used, or with findings nobody accepted."""
     view = await approve_set(
         desk.database,
         await seal_of(desk, who),
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         set_id=reference_set_id,
         accept_findings=body.accept_findings if body else False,
     )

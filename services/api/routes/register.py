@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from circletake.domain.register import RegisterLine, csv_header, csv_lines, json_lines
 from circletake.usecases.find_context import get_production
 from circletake.usecases.read_register import read_register
-from services.api.auth import Reader
+from services.api.auth import Reader, seal_of
 from services.api.keys import Principal
 from services.api.problems import ALWAYS
 from services.api.wiring import Gateway, gateway
@@ -50,7 +50,8 @@ async def _stream(
 ) -> AsyncIterator[str]:
     if header:
         yield header
-    async for lines in read_register(desk.database, who.tenant_id, production_id):
+    seal = await seal_of(desk, who)
+    async for lines in read_register(desk.database, seal, who.tenant_id, production_id):
         yield write(lines)
 
 

@@ -5,21 +5,26 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
+from circletake.domain.people import Role
 from circletake.kit import clock
 from circletake.records.generations import Take
 from circletake.usecases import find_generations
 from circletake.usecases.act_on_take import act_on_take
 from circletake.usecases.cancel_takes import cancel_take
 from circletake.usecases.idempotency import Answer
+from circletake.usecases.people.find_acts import acts_on
 from circletake.usecases.retry_take import retry_take
-from services.api.auth import Generator, Reader, Reviewer, seal_of
+from services.api.auth import Generator, Reader, person_with, seal_of
+from services.api.keys import Principal
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, reply
 from services.api.schemas.generations import Reason, RequiredReason, TakeReply
+from services.api.schemas.people import ActList
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/takes", tags=["takes"], responses=ALWAYS)
 Desk = Annotated[Gateway, Depends(gateway)]
+Chooser = Annotated[Principal, Depends(person_with(Role.REVIEWER, Role.APPROVER))]
 
 
 def _answer(status: int, take: Take) -> Answer:
@@ -30,6 +35,12 @@ def _answer(status: int, take: Take) -> Answer:
 async def get(take_id: UUID, who: Reader, desk: Desk) -> TakeReply:
     """Read one take."""
     return TakeReply.of(await find_generations.get_take(desk.database, who.tenant_id, take_id))
+
+
+@router.get("/{take_id}/acts")
+async def list_acts(take_id: UUID, who: Reader, desk: Desk) -> ActList:
+    """List who circled, uncircled or rejected this take, and why, the first act first."""
+    return ActList.of(await acts_on(desk.database, await seal_of(desk, who), who.tenant_id, take_id))
 
 
 @router.post("/{take_id}/cancel", responses=declared(409))
@@ -59,30 +70,31 @@ async def retry(take_id: UUID, who: Generator, desk: Desk, claim: Claim) -> Resp
 
 
 @router.post("/{take_id}/circle", responses=declared(409))
-async def circle(take_id: UUID, who: Reviewer, desk: Desk, body: Reason | None = None) -> TakeReply:
-    """Choose this take. Only a succeeded take can be circled."""
+async def circle(take_id: UUID, who: Chooser, desk: Desk, body: Reason | None = None) -> TakeReply:
+    """Choose this take: an act of a person, a reviewer or an approver, never of a key. Only a succeeded take can be
+    circled."""
     return await _act(desk, who, take_id, "circle", body.reason if body else None)
 
 
 @router.post("/{take_id}/uncircle", responses=declared(409))
-async def uncircle(take_id: UUID, who: Reviewer, desk: Desk, body: Reason | None = None) -> TakeReply:
-    """Take the circle back. Both acts stay on record."""
+async def uncircle(take_id: UUID, who: Chooser, desk: Desk, body: Reason | None = None) -> TakeReply:
+    """Take the circle back: an act of a reviewer or an approver. Both acts stay on record."""
     return await _act(desk, who, take_id, "uncircle", body.reason if body else None)
 
 
 @router.post("/{take_id}/reject", responses=declared(409))
-async def reject(take_id: UUID, who: Reviewer, desk: Desk, body: RequiredReason) -> TakeReply:
-    """Reject this take, with the reason."""
+async def reject(take_id: UUID, who: Chooser, desk: Desk, body: RequiredReason) -> TakeReply:
+    """Reject this take, with the reason: an act of a reviewer or an approver."""
     return await _act(desk, who, take_id, "reject", body.reason)
 
 
-async def _act(desk: Gateway, who: Reviewer, take_id: UUID, act: str, reason: str | None) -> TakeReply:
+async def _act(desk: Gateway, who: Principal, take_id: UUID, act: str, reason: str | None) -> TakeReply:
     seal = await seal_of(desk, who)
     take = await act_on_take(
         desk.database,
         seal,
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         take_id=take_id,
         act=act,
         reason=reason,

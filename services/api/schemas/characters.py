@@ -299,7 +299,8 @@ class ReferenceSetSummary(Reply):
         description="Checks compare with the approved one; superseded by a later version, by the withdrawal of one"
         " of its files, or because the look was deleted"
     )
-    approved_by: UUID | None = Field(description="The API key")
+    approved_by: UUID | None = Field(description="The API key, in the days before people signed in")
+    approved_by_person: UUID | None = Field(description="The person: see GET /v1/people")
     approved_at: datetime | None
     ledger_entry_id: UUID | None = Field(description="Of the entry that records the approval")
     created_at: datetime

@@ -1,5 +1,6 @@
 """People and their sign-in on the wire."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from circletake.domain.people import Role
 from circletake.records.people import IdentityProvider
+from circletake.usecases.people.find_acts import Act
 from circletake.usecases.people.find_people import KnownPerson
 from circletake.usecases.people.keep_providers import ProviderWish
 from services.api.keys import Principal
@@ -120,3 +122,26 @@ class PersonReply(Reply):
     @classmethod
     def of(cls, person: KnownPerson) -> "PersonReply":
         return cls.model_validate(person)
+
+
+class ActReply(Reply):
+    """One act on a take. The person is the subject of the token it was done with."""
+
+    act: Literal["circle", "uncircle", "reject"]
+    person_id: UUID | None = Field(description="See GET /v1/people")
+    person: str | None = Field(description="Their name, as the sign-in gave it last")
+    api_key_id: UUID | None = Field(description="Of acts in the days before people signed in")
+    reason: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, act: Act) -> "ActReply":
+        return cls.model_validate(act)
+
+
+class ActList(Reply):
+    data: list[ActReply]
+
+    @classmethod
+    def of(cls, acts: Sequence[Act]) -> "ActList":
+        return cls(data=[ActReply.of(each) for each in acts])

@@ -126,7 +126,8 @@ class ProfileReply(Reply):
         " AUC, balanced calibration error and Brier score; not_fitted: what was missing"
     )
     sources: list[SourceReply]
-    created_by: UUID | None = Field(description="The API key")
+    created_by: UUID | None = Field(description="The API key; null when a person did")
+    created_by_person: UUID | None
     created_at: datetime
     retired_at: datetime | None = Field(description="Since then another version, or the wider profile, holds")
 
