@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.api.routes import (
     admin,
+    budgets,
     characters,
     consistency_checks,
     console,
@@ -25,6 +26,7 @@ from services.api.routes import (
     sequences,
     shots,
     takes,
+    usage,
     verify,
     webhook_events,
     webhooks,
@@ -48,6 +50,8 @@ TENANT: list[APIRouter] = [
     models.router,
     people.router,
     quotes.router,
+    budgets.router,
+    usage.router,
     media.router,
     verify.router,
     webhooks.router,

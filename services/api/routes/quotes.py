@@ -20,8 +20,9 @@ async def quote_generation(
     body: GenerationBody, who: Reader, desk: Annotated[Gateway, Depends(gateway)]
 ) -> QuoteReply:
     """Price a request without making it: the same body and the same checks as `POST /v1/generations`, free.
-    With `consistency`, `at_most` is the worst case: what every attempt together may cost."""
-    plan, enforcing = await quoting.quote_generation(
+    With `consistency`, `at_most` is the worst case: what every attempt and its judging together may cost. `budget`
+    says whether it would be held for want of money, `prices` where each price comes from and of which day."""
+    quoted = await quoting.quote_generation(
         desk.database,
         desk.catalogue,
         desk.rules,
@@ -29,4 +30,4 @@ async def quote_generation(
         request=body.to_request(),
         now=clock.now(),
     )
-    return QuoteReply.of(plan, body.kind, enforcing)
+    return QuoteReply.of(quoted, body.kind)

@@ -12,11 +12,11 @@ from circletake.domain.controls import CONTROLS, SEED_MAX, SEED_MIN, json_schema
 from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ModelCard, ModelUse, PriceUnit
 from circletake.ports import ModelCatalogue
-from circletake.usecases.plan_enforcement import EnforcementPlan
-from circletake.usecases.plan_generation import Plan
+from circletake.usecases.quote_generation import Purpose, Quoted
 from services.api.schemas.common import Reply
 from services.api.schemas.consistency import RungReply, UnsupportedRung
 from services.api.schemas.generations import ControlReply
+from services.api.schemas.money import BudgetRoom
 
 
 class KindReply(Reply):
@@ -97,7 +97,6 @@ class ModelReply(Reply):
 
     @staticmethod
     def fields_of(card: ModelCard, catalogue: ModelCatalogue, today: date) -> dict[str, Any]:
-        price = card.price
         return {
             "id": card.id,
             "name": card.name,
@@ -109,15 +108,7 @@ class ModelReply(Reply):
             "lifecycle": lifecycle_on(card, today),
             "eol_on": card.eol_on,
             "successor": card.successor,
-            "price": PriceReply(
-                unit=price.unit,
-                usd=price.usd,
-                usd_output=price.usd_output,
-                by_resolution=price.by_resolution,
-                as_of=price.as_of,
-                source=price.source,
-                confirmed=price.confirmed,
-            ),
+            "price": PriceReply.model_validate(card.price),
             "controls": [_control(name, card) for name in card.controls],
             "seed": SeedSpec(state=card.seed, minimum=SEED_MIN, maximum=SEED_MAX),
             "limits": {name: value for name, value in card.limits.items() if name != "controls"},
@@ -183,6 +174,19 @@ class QuoteLineReply(Reply):
     as_of: date
 
 
+class ModelPrice(PriceReply):
+    """The price of a model that the request may come to call, where it was read, and on which day."""
+
+    model: str
+    purpose: Purpose = Field(
+        description="takes: those of the request; more_takes: an enforcement's; judging: what compares them"
+    )
+
+    @classmethod
+    def of(cls, card: ModelCard, purpose: Purpose) -> "ModelPrice":
+        return cls(**PriceReply.model_validate(card.price).model_dump(), model=card.id, purpose=purpose)
+
+
 class QuoteReply(Reply):
     """What the request would cost. Nothing is recorded, reserved or sent."""
 
@@ -194,9 +198,11 @@ class QuoteReply(Reply):
     total: Decimal
     lines: list[QuoteLineReply]
     unconfirmed: bool = Field(description="The price has no confirmation by the provider")
+    prices: list[ModelPrice] = Field(description="Of every model that the request may come to call")
+    budget: BudgetRoom
     controls_report: list[ControlReply]
     at_most: Decimal = Field(
-        description="The worst case: with `consistency` its max_cost_usd, else the total"
+        description="The worst case: with `consistency` its max_cost_usd, judging included, else the total"
     )
     ladder: list[RungReply] | None = Field(
         description="With `consistency`: the rungs that are served, in order, and what one take of each costs"
@@ -206,7 +212,8 @@ class QuoteReply(Reply):
     )
 
     @classmethod
-    def of(cls, plan: Plan, kind: Kind, enforcing: EnforcementPlan | None = None) -> "QuoteReply":
+    def of(cls, quoted: Quoted, kind: Kind) -> "QuoteReply":
+        plan, enforcing = quoted.plan, quoted.enforcing
         quote = plan.quote
         return cls(
             model=quote.model,
@@ -216,6 +223,8 @@ class QuoteReply(Reply):
             total=quote.total,
             lines=[QuoteLineReply.model_validate(line) for line in quote.lines],
             unconfirmed=quote.unconfirmed,
+            prices=[ModelPrice.of(card, purpose) for card, purpose in quoted.prices],
+            budget=BudgetRoom.of(quoted.room),
             controls_report=[
                 ControlReply(control=line.control, state=line.state.value, sent=line.sent, note=line.note)
                 for line in plan.controls_report
