@@ -17,6 +17,7 @@ from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.enforce_consistency import end_by_hand, running_enforcement
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_generation, find_take
+from circletake.usecases.permission.open_holds import lift_idle_holds
 from circletake.usecases.steps import lock_generation, lock_takes
 
 
@@ -29,6 +30,7 @@ async def cancel_take(database: Database, seal: Seal, tenant_id: UUID, take_id: 
         if take.state in TERMINAL and take.state != TakeState.CANCELED:
             raise Conflict(f"This take has {take.state}: it can't be canceled.", code="take_ended")
         await _cancel(session, seal, generation, takes, take)
+        await lift_idle_holds(session, seal, generation, takes)
         await wake_dispatcher(session)
         return take
 
@@ -43,6 +45,7 @@ async def cancel_generation(database: Database, seal: Seal, tenant_id: UUID, gen
             await end_by_hand(session, seal, generation, takes, enforcement)
         quiet = all(take.state in TERMINAL for take in takes)
         await cancel_open_takes(session, seal, generation, takes)
+        await lift_idle_holds(session, seal, generation, takes)
         if enforcement is not None and quiet:  # nothing else kept the generation from its end
             await settle_generation(session, generation, takes)
         await wake_dispatcher(session)
