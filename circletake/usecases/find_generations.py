@@ -15,7 +15,7 @@ from circletake.records.events import Event
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.holds import Hold
 from circletake.records.session import Database, TenantSession
-from circletake.usecases.request_generation import GenerationView
+from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.sealed_text import open_text
 
 

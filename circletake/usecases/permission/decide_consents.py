@@ -44,7 +44,7 @@ from circletake.usecases.permission.keep_consents import (
     unsaid,
 )
 from circletake.usecases.permission.keep_performers import refuse_forgotten
-from circletake.usecases.permission.sealed import close_text
+from circletake.usecases.sealed_text import close_text
 from circletake.usecases.steps import add_step
 
 EXPIRING = timedelta(days=30)

@@ -14,7 +14,7 @@ from circletake.ports import Seal
 from circletake.records.performers import Consent
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.permission.find_performers import Position
-from circletake.usecases.permission.sealed import open_text
+from circletake.usecases.sealed_text import open_text
 
 
 @dataclass(frozen=True, slots=True)

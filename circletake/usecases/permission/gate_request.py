@@ -8,30 +8,54 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from circletake.domain.errors import Invalid
 from circletake.domain.permission.holds import NewHold
+from circletake.domain.policy.evaluate import Evaluation
+from circletake.domain.policy.facts import Facts
+from circletake.domain.policy.packs import Outcome
 from circletake.ports import Seal
+from circletake.ports.policies import PolicyShelf
 from circletake.records.session import TenantSession
-from circletake.usecases.permission.consent_gate import depictions, permission_for
+from circletake.usecases.permission.consent_gate import Depiction, depictions, permission_for
 from circletake.usecases.permission.gate import LABOUR, relied_on, use_in
 from circletake.usecases.permission.refusals import consent_required
+from circletake.usecases.permission.rights import rights_records, rights_violations
 from circletake.usecases.plan_generation import GenerationRequest, Plan
+from circletake.usecases.policy.evaluate import evaluate_policies, prohibited
+from circletake.usecases.policy.facts_of import facts_of
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
     """What a request that isn't refused is given: whom it depicts, what it relies on, what it waits for."""
 
-    depicts: Sequence[Mapping[str, Any]]
+    depicts: Sequence[Depiction]
     relied_on: Mapping[str, Any]
+    evaluation: Evaluation
+    facts: Facts
     holds: Sequence[NewHold] = ()
     screen: bool = False  # its pictures have to be looked at before its takes begin
-    rows: Sequence[Any] = field(default=())  # what is recorded with it
+    warnings: Sequence[Any] = field(default=())
+
+    @property
+    def depicted(self) -> list[dict[str, Any]]:
+        """What the generation's row keeps of whom it depicts."""
+        return [
+            {
+                "character": str(each.character_id),
+                "look": str(each.look_id) if each.look_id else None,
+                "how": each.how,
+            }
+            for each in self.depicts
+        ]
 
 
 async def gate_request(
     session: TenantSession,
     seal: Seal,
+    packs: PolicyShelf,
     *,
     tenant_id: UUID,
     request: GenerationRequest,
@@ -41,8 +65,10 @@ async def gate_request(
 ) -> Permit:
     """Say what a planned request may do. `judged`: the characters that an enforcement compares its takes with.
 
-    Raises Conflict `consent_required`, `policy_prohibited` or `exposure_limit`; Invalid for what it names wrongly.
+    Raises Invalid for inputs without the rights for it and for what it names wrongly; Conflict `consent_required`,
+    `policy_prohibited` or `exposure_limit`.
     """
+    await _require_rights(session, tenant_id, request, plan, now)
     found = await depictions(
         session,
         seal,
@@ -62,18 +88,34 @@ async def gate_request(
     )
     if permission.missing:
         raise consent_required(permission)
-    holds = []
+    facts = await facts_of(
+        session,
+        tenant_id=tenant_id,
+        production=plan.production,
+        shot=plan.shot,
+        kind=request.kind,
+        card=plan.card,
+        prompt_given=request.prompt is not None,
+        inputs=plan.inputs,
+        use=request.use,
+        characters=characters,
+    )
+    evaluation = await evaluate_policies(
+        session, seal, packs, tenant_id=tenant_id, production=plan.production, facts=facts
+    )
+    if evaluation.outcome is Outcome.PROHIBITED:
+        raise prohibited(evaluation)
+    holds = [*evaluation.new_holds()]
     if plan.production.labour_action_since is not None:
         holds.append(LABOUR)
-    return Permit(
-        [
-            {
-                "character": str(each.character_id),
-                "look": str(each.look_id) if each.look_id else None,
-                "how": each.how,
-            }
-            for each in found
-        ],
-        relied_on(permission),
-        holds,
-    )
+    return Permit(found, relied_on(permission), evaluation, facts, holds)
+
+
+async def _require_rights(
+    session: TenantSession, tenant_id: UUID, request: GenerationRequest, plan: Plan, now: datetime
+) -> None:
+    records = await rights_records(session, tenant_id, [file.id for file in plan.inputs.values()])
+    today = now.astimezone(ZoneInfo(plan.production.time_zone)).date()
+    violations = rights_violations(plan.production, request.kind, plan.inputs, records, today)
+    if violations:
+        raise Invalid(violations)

@@ -14,8 +14,9 @@ from circletake.domain.takes import GenerationState
 from circletake.kit import clock
 from circletake.usecases import find_generations
 from circletake.usecases.cancel_takes import cancel_generation
+from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.idempotency import Answer
-from circletake.usecases.request_generation import GenerationView, request_generation
+from circletake.usecases.request_generation import request_generation
 from services.api.auth import Generator, Reader, seal_of
 from services.api.live import wait_changed
 from services.api.paging import next_cursor, position
@@ -55,6 +56,7 @@ async def request(body: GenerationBody, who: Generator, desk: Desk, claim: Claim
         desk.database,
         desk.catalogue,
         desk.rules,
+        desk.packs,
         seal,
         tenant_id=who.tenant_id,
         actor=who.actor,

@@ -11,8 +11,8 @@ from circletake.domain.controls import SEED_MAX, SEED_MIN
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.takes import GenerationState, TakeState
 from circletake.records.generations import Generation, Take
+from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.plan_generation import MAX_TAKES, GenerationRequest
-from circletake.usecases.request_generation import GenerationView
 from services.api.schemas.common import Body, ExternalRef, Moment, Reply, Text
 from services.api.schemas.consistency import ConsistencyBody
 from services.api.schemas.holds import HoldReply
