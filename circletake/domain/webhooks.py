@@ -22,6 +22,7 @@ EVENT_TYPES = (
     "hold.released",
     "hold.declined",
     "hold.lifted",
+    "policy.notified",
     "labour_action.began",
     "labour_action.ended",
     "take.succeeded",

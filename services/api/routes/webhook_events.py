@@ -17,6 +17,7 @@ from services.api.schemas.webhooks import (
     JudgedTakeData,
     LabourActionData,
     MediaData,
+    PolicyNoticeData,
     ReferenceData,
     TakeData,
     TestData,
@@ -40,6 +41,10 @@ _SENT: dict[str, tuple[Any, str]] = {
     "hold.released": (WebhookMessage[HoldData], "A person released a hold; what only it kept runs."),
     "hold.declined": (WebhookMessage[HoldData], "A person declined a hold; what it kept is canceled."),
     "hold.lifted": (WebhookMessage[HoldData], "A hold's cause is gone, or what it kept has ended."),
+    "policy.notified": (
+        WebhookMessage[PolicyNoticeData],
+        "A request hit rules of a policy pack that only want it told; it runs.",
+    ),
     "labour_action.began": (
         WebhookMessage[LabourActionData],
         "A production holds everything during a labour action.",

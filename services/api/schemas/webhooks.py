@@ -271,6 +271,12 @@ class HoldData(OfProduction):
     state: str
 
 
+class PolicyNoticeData(OfProduction):
+    generation_id: UUID
+    sequence: int = Field(description="Counts per generation, without gaps: a smaller one came earlier")
+    rules: list[str] = Field(description="`pack@version/rule`, of the rules that want this told")
+
+
 class LabourActionData(EventData):
     production_id: UUID
     external_ref: str | None = Field(description="The production's, in your tracker")
