@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from circletake.domain.errors import invalid
@@ -17,11 +18,13 @@ from circletake.domain.shots import (
     MAX_CODE,
     MAX_EXTERNAL_REF,
     MAX_NOTES,
+    amount_of,
     code_violation,
     text_violation,
 )
 
-COLUMNS = ("code", "sequence", "episode", "frame_in", "frame_out", "external_ref", "notes")
+BID = "conventional_bid_usd"
+COLUMNS = ("code", "sequence", "episode", "frame_in", "frame_out", "external_ref", "notes", BID)
 FRAMES = ("frame_in", "frame_out")
 MAX_ROWS = 5_000
 
@@ -38,7 +41,7 @@ class ShotRow:
 
     line: int
     code: str
-    given: Mapping[str, str | int | None] = field(default_factory=dict, repr=False)
+    given: Mapping[str, str | int | Decimal | None] = field(default_factory=dict, repr=False)
     violations: tuple[Violation, ...] = ()
 
 
@@ -144,7 +147,7 @@ def _cell_values(cells: Mapping[str, str]) -> dict[str, Any]:
 
 def _json_row(line: int, content: str) -> ShotRow:
     try:
-        values = json.loads(content)
+        values = json.loads(content, parse_float=Decimal)
     except (ValueError, RecursionError):
         return ShotRow(line, "", {}, (Violation("", "malformed_json", "This line isn't a JSON object."),))
     if not isinstance(values, dict):
@@ -153,14 +156,14 @@ def _json_row(line: int, content: str) -> ShotRow:
 
 
 def _row(line: int, values: Mapping[str, Any]) -> ShotRow:
-    given: dict[str, str | int | None] = {}
+    given: dict[str, str | int | Decimal | None] = {}
     found: list[Violation] = []
     for name, value in values.items():
         violation = _violation(name, value)
         if violation is not None:
             found.append(violation)
         elif name != "code":
-            given[name] = value
+            given[name] = amount_of(value) if name == BID else value
     code = values.get("code")
     if code is None:
         found.append(Violation("/code", "missing", "Every row needs a code."))
@@ -180,7 +183,17 @@ def _violation(name: str, value: Any) -> Violation | None:
         return Violation("", "unknown_field", f"A field isn't known. The fields are: {', '.join(COLUMNS)}.")
     if value is None:
         return None
+    if name == BID:
+        return _amount_violation(value)
     return _frame_violation(name, value) if name in FRAMES else _text_violation(name, value)
+
+
+def _amount_violation(value: Any) -> Violation | None:
+    if amount_of(value) is not None:
+        return None
+    return Violation(
+        f"/{BID}", "not_an_amount", "Write US dollars with digits alone, for example 12500 or 12500.50."
+    )
 
 
 def _frame_violation(name: str, value: Any) -> Violation | None:

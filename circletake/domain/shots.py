@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from circletake.domain.errors import Invalid
 from circletake.domain.pictures import Violation
@@ -14,6 +15,7 @@ MAX_NOTES = 10_000
 # Frame numbers, in frames, both ends included. Negative ones are handles before a shot that starts at 0.
 FRAME_MIN, FRAME_MAX = -999_999, 99_999_999
 
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 _CODE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_CODE - 1}}}")
 
 
@@ -39,6 +41,7 @@ class ShotValues:
     frame_out: int | None = None
     external_ref: str | None = None
     notes: str | None = field(default=None, repr=False)
+    conventional_bid_usd: Decimal | None = None  # what it would cost without AI
 
 
 def code_violation(pointer: str, code: str) -> Violation | None:
@@ -60,6 +63,13 @@ def text_violation(pointer: str, text: str, longest: int) -> Violation | None:
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         return Violation(pointer, "bad_character", "Remove the NUL character or the broken Unicode.")
     return None
+
+
+def amount_of(value: object) -> Decimal | None:
+    """Return an amount in US dollars, to the cent: 0 to 999,999,999,999.99. None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    return Decimal(str(value)) if _AMOUNT.fullmatch(str(value)) else None
 
 
 def frame_violations(frame_in: int | None, frame_out: int | None) -> Iterator[Violation]:

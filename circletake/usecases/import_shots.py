@@ -138,6 +138,7 @@ async def _known(
             frame_out=shot.frame_out,
             external_ref=shot.external_ref,
             notes=open_text(seal, shot.notes, notes_place(shot.id)),
+            conventional_bid_usd=shot.conventional_bid_usd,
         )
     return known
 
@@ -202,6 +203,7 @@ def _columns(seal: Seal, rows: Sequence[RowPlan], known: _Known) -> dict[str, li
             None if each.notes is None else seal.close(each.notes, place=notes_place(shot_id))
             for shot_id, each in zip(ids, values, strict=True)
         ],
+        "bids": [each.conventional_bid_usd for each in values],
     }
 
 
@@ -219,22 +221,24 @@ _INSERT_SEQUENCES = text("""
 """)
 
 _GIVEN = """cast(:sequence_ids as uuid[]), cast(:frames_in as int[]), cast(:frames_out as int[]),
-         cast(:external_refs as text[]), cast(:notes as bytea[])"""
+         cast(:external_refs as text[]), cast(:notes as bytea[]),
+         cast(:bids as numeric[])"""
 
 _INSERT_SHOTS = text(f"""
     insert into shots (id, tenant_id, production_id, code, sequence_id, frame_in, frame_out, external_ref, notes,
-        version)
+        conventional_bid_usd, version)
     select given.id, :tenant_id, :production_id, given.code, given.sequence_id, given.frame_in, given.frame_out,
-        given.external_ref, given.notes, 1
+        given.external_ref, given.notes, given.bid, 1
     from unnest(cast(:ids as uuid[]), cast(:codes as text[]), {_GIVEN})
-        as given (id, code, sequence_id, frame_in, frame_out, external_ref, notes)
+        as given (id, code, sequence_id, frame_in, frame_out, external_ref, notes, bid)
 """)  # noqa: S608 - a constant of this file
 
 _UPDATE_SHOTS = text(f"""
     update shots
     set sequence_id = given.sequence_id, frame_in = given.frame_in, frame_out = given.frame_out,
-        external_ref = given.external_ref, notes = given.notes, version = shots.version + 1
+        external_ref = given.external_ref, notes = given.notes, conventional_bid_usd = given.bid,
+        version = shots.version + 1
     from unnest(cast(:ids as uuid[]), {_GIVEN})
-        as given (id, sequence_id, frame_in, frame_out, external_ref, notes)
+        as given (id, sequence_id, frame_in, frame_out, external_ref, notes, bid)
     where shots.tenant_id = :tenant_id and shots.production_id = :production_id and shots.id = given.id
 """)  # noqa: S608 - a constant of this file

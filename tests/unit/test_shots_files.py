@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -198,7 +199,27 @@ def test_a_frame_range_is_inclusive_and_runs_forward(frame_in, frame_out, codes)
 
 def test_every_column_can_be_read():
     """A row that fills every column is taken whole."""
-    text = ",".join(COLUMNS) + "\nAGM_104_TCC_0010,TCC,104,1001,1100,sg:12345,Rain\n"
+    text = ",".join(COLUMNS) + "\nAGM_104_TCC_0010,TCC,104,1001,1100,sg:12345,Rain,12500.50\n"
     (row,) = read_csv(text)
     assert not row.violations
     assert set(row.given) == set(COLUMNS) - {"code"}
+
+
+@pytest.mark.parametrize(
+    ("said", "bid"),
+    [
+        ("12500", Decimal(12500)),
+        ("12500.50", Decimal("12500.50")),
+        ("$12,500", None),
+        ("-1", None),
+        ("0.001", None),
+        ("1e3", None),
+    ],
+)
+def test_a_bid_is_dollars_to_the_cent(said, bid):
+    """What isn't plainly an amount is refused, never read as another one; both files say the same."""
+    (cell,) = read_csv(f'code,conventional_bid_usd\nA,"{said}"\n')
+    (field,) = read_json_lines(f'{{"code": "A", "conventional_bid_usd": "{said}"}}')
+    for row in (cell, field):
+        assert row.given.get("conventional_bid_usd") == bid
+        assert [each.code for each in row.violations] == ([] if bid is not None else ["not_an_amount"])

@@ -1,6 +1,7 @@
 """Productions, episodes, sequences and shots on the wire."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,15 @@ from services.api.schemas.common import Body, Code, ExternalRef, Reply, ShortTex
 Frame = Annotated[int, Field(ge=FRAME_MIN, le=FRAME_MAX)]
 Notes = Annotated[
     Text, Field(min_length=1, max_length=MAX_NOTES, description="Kept encrypted; lists don't show them")
+]
+Bid = Annotated[
+    Decimal,
+    Field(
+        ge=0,
+        max_digits=14,
+        decimal_places=2,
+        description="What the shot would cost without AI: `GET /v1/usage?group_by=shot` shows the saving",
+    ),
 ]
 FIRST_FRAME = "The first frame, for example 1001"
 LAST_FRAME = "The last frame, itself included"
@@ -70,6 +80,7 @@ class ShotBody(Body):
     frame_in: Frame | None = Field(default=None, description=FIRST_FRAME)
     frame_out: Frame | None = Field(default=None, description=LAST_FRAME)
     notes: Notes | None = None
+    conventional_bid_usd: Bid | None = None
     external_ref: ExternalRef | None = None
 
 
@@ -79,6 +90,7 @@ class ShotEdit(EditBody):
     frame_in: Frame | None = Field(default=None, description=FIRST_FRAME)
     frame_out: Frame | None = Field(default=None, description=LAST_FRAME)
     notes: Notes | None = None
+    conventional_bid_usd: Bid | None = None
     external_ref: ExternalRef | None = None
 
 
@@ -115,6 +127,7 @@ class ShotSummary(Versioned):
     sequence_id: UUID | None
     frame_in: int | None
     frame_out: int | None
+    conventional_bid_usd: Decimal | None
 
     @staticmethod
     def fields_of(shot: Shot) -> dict[str, Any]:
