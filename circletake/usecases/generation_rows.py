@@ -132,17 +132,17 @@ def generation_rows(
             for row in holds
         ],
         holds=holds,
-        evaluations=[
+        evaluations=[]
+        if permit.policy is None
+        else [
             evaluation_row(
                 tenant_id=tenant_id,
                 production_id=request.production_id,
                 generation_id=generation_id,
-                evaluation=permit.evaluation,
-                facts=permit.facts,
+                evaluation=permit.policy.evaluation,
+                facts=permit.policy.facts,
             )
-        ]
-        if permit.evaluation.packs or permit.evaluation.not_active
-        else [],
+        ],
     )
 
 

@@ -122,12 +122,12 @@ async def _tell_notices(
     session: TenantSession, tenant_id: UUID, generation: Generation, permit: Permit
 ) -> None:
     """What rules want told, without holding anything."""
-    if permit.evaluation.of(Outcome.NOTIFY):
+    if permit.policy is not None and permit.policy.evaluation.of(Outcome.NOTIFY):
         await record_event(
             session,
             tenant_id,
             "policy.notified",
-            event_data(generation, **notice_data(permit.evaluation)),
+            event_data(generation, **notice_data(permit.policy.evaluation)),
             generation_id=generation.id,
         )
 

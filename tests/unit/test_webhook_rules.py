@@ -328,6 +328,7 @@ def test_the_default_filter_is_part_of_the_catalogue() -> None:
     assert {
         "generation.finished",
         "generation.held",
+        "hold.opened",
         "take.failed",
         "take.filtered",
         "consistency_check.finished",

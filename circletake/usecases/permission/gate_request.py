@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
+
 from circletake.domain.errors import Invalid
 from circletake.domain.permission.holds import NewHold
 from circletake.domain.policy.evaluate import Evaluation
@@ -28,13 +30,20 @@ from circletake.usecases.policy.facts_of import facts_of
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What the production's packs say of the request, and what they looked at."""
+
+    evaluation: Evaluation
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
 class Permit:
     """What a request that isn't refused is given: whom it depicts, what it relies on, what it waits for."""
 
     depicts: Sequence[Depiction]
     relied_on: Mapping[str, Any]
-    evaluation: Evaluation
-    facts: Facts
+    policy: Policy | None  # None: the production goes by no packs
     holds: Sequence[NewHold] = ()
     screen: bool = False  # its pictures have to be looked at before its takes begin
     warnings: Sequence[Any] = field(default=())
@@ -88,6 +97,36 @@ async def gate_request(
     )
     if permission.missing:
         raise consent_required(permission)
+    policy = await _policy(session, seal, packs, tenant_id, request, plan, characters)
+    if policy is not None and policy.evaluation.outcome is Outcome.PROHIBITED:
+        raise prohibited(policy.evaluation)
+    holds = [] if policy is None else [*policy.evaluation.new_holds()]
+    if plan.production.labour_action_since is not None:
+        holds.append(LABOUR)
+    return Permit(found, relied_on(permission), policy, holds)
+
+
+async def _require_rights(
+    session: TenantSession, tenant_id: UUID, request: GenerationRequest, plan: Plan, now: datetime
+) -> None:
+    records = await rights_records(session, tenant_id, [file.id for file in plan.inputs.values()])
+    today = now.astimezone(ZoneInfo(plan.production.time_zone)).date()
+    violations = rights_violations(plan.production, request.kind, plan.inputs, records, today)
+    if violations:
+        raise Invalid(violations)
+
+
+async def _policy(
+    session: TenantSession,
+    seal: Seal,
+    packs: PolicyShelf,
+    tenant_id: UUID,
+    request: GenerationRequest,
+    plan: Plan,
+    characters: set[UUID],
+) -> Policy | None:
+    if not await session.scalar(_HAS_PACKS, {"tenant": tenant_id, "production": plan.production.id}):
+        return None
     facts = await facts_of(
         session,
         tenant_id=tenant_id,
@@ -103,19 +142,12 @@ async def gate_request(
     evaluation = await evaluate_policies(
         session, seal, packs, tenant_id=tenant_id, production=plan.production, facts=facts
     )
-    if evaluation.outcome is Outcome.PROHIBITED:
-        raise prohibited(evaluation)
-    holds = [*evaluation.new_holds()]
-    if plan.production.labour_action_since is not None:
-        holds.append(LABOUR)
-    return Permit(found, relied_on(permission), evaluation, facts, holds)
+    return Policy(evaluation, facts)
 
 
-async def _require_rights(
-    session: TenantSession, tenant_id: UUID, request: GenerationRequest, plan: Plan, now: datetime
-) -> None:
-    records = await rights_records(session, tenant_id, [file.id for file in plan.inputs.values()])
-    today = now.astimezone(ZoneInfo(plan.production.time_zone)).date()
-    violations = rights_violations(plan.production, request.kind, plan.inputs, records, today)
-    if violations:
-        raise Invalid(violations)
+_HAS_PACKS = text(
+    """
+    select exists (select from production_packs
+                   where tenant_id = :tenant and production_id = :production and dropped_at is null)
+    """
+)
