@@ -1,7 +1,16 @@
 """What is outside the process, as Protocols. Adapters implement them; use cases take them as arguments."""
 
 from circletake.ports.content import Seal, SealBroken, Vault
-from circletake.ports.evaluators import CastMember, Evaluator, EvaluatorDown, Figure, FrameSeen, Match
+from circletake.ports.evaluators import (
+    CastMember,
+    Evaluator,
+    EvaluatorDown,
+    Figure,
+    FrameSeen,
+    Match,
+    Screened,
+    ScreenedFace,
+)
 from circletake.ports.messages import (
     Doorbell,
     SigningSecret,
@@ -20,6 +29,8 @@ from circletake.ports.pictures import (
     ModelInput,
     PictureDesk,
     PictureRefused,
+    PreviewMade,
+    PreviewMark,
     Probe,
     SheetTake,
 )
@@ -59,7 +70,11 @@ __all__ = [
     "Part",
     "PictureDesk",
     "PictureRefused",
+    "PreviewMade",
+    "PreviewMark",
     "Probe",
+    "Screened",
+    "ScreenedFace",
     "Seal",
     "SealBroken",
     "SessionCredentials",

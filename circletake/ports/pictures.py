@@ -103,6 +103,26 @@ class ContinuityRow:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PreviewMark:
+    """What is burnt into a preview: `short` repeats all over the picture, `whole` stands in a band along its foot."""
+
+    short: str
+    whole: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewMade:
+    """A preview on the disk. `frames` is 1 for a picture; `shortened`: the video goes on in the original."""
+
+    media_type: str
+    width: int
+    height: int
+    frames: int = 1
+    frames_per_second: float | None = None
+    shortened: bool = False
+
+
 class PictureDesk(Protocol):
     """Decodes, composites and draws in child processes, never in the worker's own."""
 
@@ -154,6 +174,10 @@ class PictureDesk(Protocol):
 
     async def poster(self, path: Path, media_type: str, target: Path) -> None:
         """Write a small JPEG of a picture, or of a video's middle frame."""
+        ...
+
+    async def preview(self, path: Path, *, mark: PreviewMark, target: Path) -> PreviewMade:
+        """Write a smaller, visibly marked JPEG of a picture, or MP4 of a video. Raises PictureRefused."""
         ...
 
     async def contact_sheet(

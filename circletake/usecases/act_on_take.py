@@ -16,6 +16,8 @@ from circletake.usecases.end_take import one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_take
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.review.approvals import forbid_while_approved
+from circletake.usecases.review.authorship import record_selection
 from circletake.usecases.steps import lock_generation, lock_takes
 
 EVENTS = {"circle": "take.circled", "uncircle": "take.uncircled", "reject": "take.rejected"}
@@ -46,6 +48,8 @@ async def act_on_take(
         circled, rejected = _after(act, take)
         if (circled, rejected) == (take.circled, take.rejected):
             return take
+        if not circled:
+            await forbid_while_approved(session, take)
         take.circled, take.rejected = circled, rejected
         take.circled_by = actor.person_id if circled else None
         act_id = new_id()
@@ -60,6 +64,8 @@ async def act_on_take(
                 person_id=actor.person_id,
             )
         )
+        if circled and actor.person_id is not None:
+            await record_selection(session, generation, take, person_id=actor.person_id, act_id=act_id)
         await record_entry(
             session,
             seal,

@@ -27,6 +27,7 @@ from circletake.usecases.inspect_reference import give_up_reference
 from circletake.usecases.material_work import ENDED
 from circletake.usecases.publish_file import take_away_unrecorded
 from circletake.usecases.record_judgements import conclude_when_judged, lock_check
+from circletake.usecases.review.draw_preview import give_up_preview
 from circletake.usecases.steps import ClaimedStep, add_step, end_step
 from circletake.usecases.take_work import lock_take
 from circletake.usecases.tools import Tools
@@ -132,6 +133,7 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
         "reference": give_up_reference,
         "notify": _give_up_delivery,
         "challenge": _give_up_challenge,
+        "preview": give_up_preview,
     }
     if dead.kind in ends:  # a purge or a sheet has nothing that waits for it
         await ends[dead.kind](session, step.tenant_id, dead.subject_id)

@@ -118,11 +118,14 @@ def told(event: Event) -> dict[str, Any]:
 _LINKS = (
     ("generation", "generation_id", "generations"),
     ("take", "take_id", "takes"),
+    ("version", "version_id", "versions"),
     ("media", "media_id", "media"),
     ("sheet", "sheet_media_id", "media"),
     ("reference", "reference_id", "references"),
     ("reference_set", "reference_set_id", "reference-sets"),
     ("check", "check_id", "consistency-checks"),
+    ("consent", "consent_id", "consents"),
+    ("performer", "performer_id", "performers"),
     ("enforcement", "enforcement_id", "consistency-enforcements"),
     ("endpoint", "endpoint_id", "webhook-endpoints"),
 )

@@ -13,8 +13,9 @@ from circletake.kit.ids import new_id
 from circletake.ports import ObjectStore
 from circletake.records.media import Grant
 from circletake.records.session import Database
-from circletake.usecases.find_media import get_media
+from circletake.usecases.find_media import find_file
 from circletake.usecases.grant_upload import GRANT_SECONDS
+from circletake.usecases.review.approvals import require_approval
 
 
 async def grant_download(
@@ -25,8 +26,11 @@ async def grant_download(
     actor: Actor,
     media_id: UUID,
 ) -> tuple[str, datetime]:
-    """Return a presigned URL and when it ends. Raises NotFound, or Conflict unless the file is ready."""
-    file = await get_media(database, storage.tenant_id, media_id)
+    """Return a presigned URL and when it ends. Raises NotFound, or Conflict: the file isn't ready, or the studio wants
+    the take approved first."""
+    async with database.tenant(storage.tenant_id) as session:
+        file = await find_file(session, storage.tenant_id, media_id)
+        await require_approval(session, file)
     if file.state != "ready" or file.object_key is None:
         raise Conflict(
             f"This file is {file.state}; only a ready file can be downloaded.",

@@ -6,7 +6,15 @@ from typing import Any
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
-from circletake.ports import CompositeReport, ContinuityRow, ModelInput, Probe, SheetTake
+from circletake.ports import (
+    CompositeReport,
+    ContinuityRow,
+    ModelInput,
+    PreviewMade,
+    PreviewMark,
+    Probe,
+    SheetTake,
+)
 
 
 def probe(path: Path, declared_type: str, bounds: Bounds) -> Probe:
@@ -46,6 +54,12 @@ def poster(path: Path, media_type: str, target: Path, bounds: Bounds) -> None:
     from circletake.adapters.vision.thumbnails import write_poster
 
     write_poster(path, media_type, target, bounds)
+
+
+def preview(path: Path, mark: PreviewMark, target: Path, bounds: Bounds) -> PreviewMade:
+    from circletake.adapters.vision.previews import write_preview
+
+    return write_preview(path, mark, target, bounds)
 
 
 def contact_sheet(

@@ -9,7 +9,16 @@ from circletake.adapters.vision import calls
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
-from circletake.ports import CompositeReport, ContinuityRow, ModelInput, PictureRefused, Probe, SheetTake
+from circletake.ports import (
+    CompositeReport,
+    ContinuityRow,
+    ModelInput,
+    PictureRefused,
+    PreviewMade,
+    PreviewMark,
+    Probe,
+    SheetTake,
+)
 
 
 def output_type_for(plate_media_type: str) -> str:
@@ -120,6 +129,14 @@ class VisionPictureDesk:
         """Write a small JPEG (longest side 640) of a picture, or of a video's middle frame."""
         call = partial(calls.poster, path, media_type, target, self._bounds)
         await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
+
+    async def preview(self, path: Path, *, mark: PreviewMark, target: Path) -> PreviewMade:
+        """Write a JPEG of a picture (longest side 1280 at most), or an MP4 of a video (960), with the mark burnt in.
+
+        Raises PictureRefused.
+        """
+        call = partial(calls.preview, path, mark, target, self._bounds)
+        return await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
 
     async def contact_sheet(
         self, *, title: str, subtitle: str, takes: Sequence[SheetTake], plate: Path | None, target: Path

@@ -10,6 +10,8 @@ from services.api.schemas.webhooks import (
     BudgetData,
     ChallengeData,
     CheckData,
+    ConsentData,
+    DigestData,
     DisabledData,
     EnforcementData,
     GenerationData,
@@ -21,6 +23,7 @@ from services.api.schemas.webhooks import (
     ReferenceData,
     TakeData,
     TestData,
+    VersionData,
     WebhookMessage,
 )
 
@@ -62,6 +65,12 @@ _SENT: dict[str, tuple[Any, str]] = {
     "take.uncircled": (WebhookMessage[TakeData], "Somebody took their choice back."),
     "take.rejected": (WebhookMessage[TakeData], "Somebody rejected a take."),
     "take.judged": (WebhookMessage[JudgedTakeData], "A take was compared with the characters of a check."),
+    "version.submitted": (WebhookMessage[VersionData], "A circled take was submitted to review."),
+    "version.status_changed": (WebhookMessage[VersionData], "A person changed a version's status."),
+    "inbox.digest": (
+        WebhookMessage[DigestData],
+        "Once a day while something waits for people: how much, for which role, and since when.",
+    ),
     "reference.inspected": (
         WebhookMessage[ReferenceData],
         "A picture was looked at as a reference; `findings` says what is wrong with it.",
@@ -90,6 +99,14 @@ _SENT: dict[str, tuple[Any, str]] = {
         WebhookMessage[BudgetData],
         "A request found no room in a budget and is held; told once, until there is room again.",
     ),
+    "consent.granted": (WebhookMessage[ConsentData], "A performer's consent was put on record as granted."),
+    "consent.declined": (WebhookMessage[ConsentData], "A performer's consent was put on record as declined."),
+    "consent.revoked": (
+        WebhookMessage[ConsentData],
+        "A consent was taken back: what relies on it and hasn't reached a model is held.",
+    ),
+    "consent.expiring": (WebhookMessage[ConsentData], "The term of a consent ends within 30 days."),
+    "consent.expired": (WebhookMessage[ConsentData], "The term of a consent has ended."),
     "media.ready": (WebhookMessage[MediaData], "An upload was looked at and can be used."),
     "media.refused": (WebhookMessage[MediaData], "An upload was refused; `code` says why."),
     "endpoint.challenge": (

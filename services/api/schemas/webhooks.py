@@ -232,11 +232,14 @@ class Links(Reply):
     event: str | None = None
     generation: str | None = None
     take: str | None = None
+    version: str | None = None
     media: str | None = None
     sheet: str | None = None
     reference: str | None = None
     reference_set: str | None = None
     check: str | None = None
+    consent: str | None = None
+    performer: str | None = None
     enforcement: str | None = None
     endpoint: str | None = None
 
@@ -290,6 +293,30 @@ class TakeData(OfProduction):
     state: str
     code: str | None = Field(default=None, description="Why, when it failed or was filtered")
     media_id: UUID | None = None
+
+
+class VersionData(OfProduction):
+    generation_id: UUID
+    sequence: int = Field(description="Counts per generation, without gaps: a smaller one came earlier")
+    version_id: UUID
+    version: str = Field(description="v001")
+    take_id: UUID
+    state: str = Field(description="wip, wfa, retake, approved, on_hold or omitted")
+    before: str | None = Field(description="The state that it had; null when it was submitted")
+
+
+class DigestLine(Reply):
+    role: str = Field(description="Of which one person is enough")
+    kind: Literal["hold", "version", "consent"]
+    count: int
+    oldest_since: datetime
+    oldest_hours: int
+
+
+class DigestData(EventData):
+    """What waits for people. What one of several roles may decide is counted under each."""
+
+    waiting: list[DigestLine]
 
 
 class MediaData(OfProduction):
@@ -372,6 +399,17 @@ class BudgetData(EventData):
     spent_usd: Decimal
     unknown_usd: Decimal = Field(description="With a bill that nobody knows yet: it counts whole")
     reserved_usd: Decimal
+
+
+class ConsentData(EventData):
+    """It carries nothing of what the consent says but where it holds and until when."""
+
+    consent_id: UUID
+    performer_id: UUID
+    production_ids: list[UUID]
+    external_ref: str | None = Field(description="Of the consent, as you gave it")
+    state: str
+    ends_at: datetime | None = Field(description="When its term is over; null without one")
 
 
 class DisabledData(EventData):

@@ -1,4 +1,4 @@
-"""Picture work after the model: composite, sign, publish; contact sheets."""
+"""Picture work after the model: composite, sign, publish; contact sheets, previews."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ from circletake.usecases.call_model import PaidCall
 from circletake.usecases.draw_matte import draw_matte
 from circletake.usecases.draw_sheet import draw_sheet
 from circletake.usecases.finish_take import finish_take
+from circletake.usecases.review.draw_preview import draw_preview
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
 from services.worker.runner import Handler
@@ -21,4 +22,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def matte(step: ClaimedStep, _: PaidCall) -> None:
         await draw_matte(tools, step)
 
-    return {"finish": finish, "sheet": sheet, "matte": matte}
+    async def preview(step: ClaimedStep, _: PaidCall) -> None:
+        await draw_preview(tools, step)
+
+    return {"finish": finish, "sheet": sheet, "matte": matte, "preview": preview}

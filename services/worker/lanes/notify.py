@@ -1,10 +1,12 @@
-"""Webhook deliveries and challenges."""
+"""Webhook deliveries and challenges, the daily digest, and the ends of consents."""
 
 from collections.abc import Mapping
 
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.challenge_endpoint import challenge_endpoint
 from circletake.usecases.deliver_webhook import deliver_webhook
+from circletake.usecases.permission.watch_consents import watch_consent
+from circletake.usecases.review.digest import send_digest
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
 from services.worker.runner import Handler
@@ -17,4 +19,10 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def challenge(step: ClaimedStep, _: PaidCall) -> None:
         await challenge_endpoint(tools, step)
 
-    return {"notify": notify, "challenge": challenge}
+    async def digest(step: ClaimedStep, _: PaidCall) -> None:
+        await send_digest(tools, step)
+
+    async def consent(step: ClaimedStep, _: PaidCall) -> None:
+        await watch_consent(tools, step)
+
+    return {"notify": notify, "challenge": challenge, "digest": digest, "consent": consent}
