@@ -112,6 +112,7 @@ class SigningSettings(Section):
 class CatalogueSettings(Section):
     offline: bool = False  # the models are the offline server's: outputs are algorithmicMedia
     override_path: Path | None = None
+    policies_dir: Path | None = None  # policy packs beside the shipped ones
 
 
 class LogSettings(Section):

@@ -99,3 +99,18 @@ def holds(condition: Condition, facts: Facts) -> bool:
             if operator == SAID:
                 return (value is not None) is operand
             return value is not None and _ALL[operator](value, operand)
+
+
+def shown(condition: Condition) -> Any:
+    """Return a condition as it could be written in a pack."""
+    match condition:
+        case All(()):
+            return "always"
+        case All(parts):
+            return {"all": [shown(part) for part in parts]}
+        case AnyOf(parts):
+            return {"any": [shown(part) for part in parts]}
+        case Not(part):
+            return {"not": shown(part)}
+        case Comparison(fact, operator, operand):
+            return {fact: {operator: sorted(operand) if isinstance(operand, frozenset) else operand}}

@@ -1,5 +1,6 @@
 """Versions of packs as a studio has them: its own, and shipped ones from their first signature on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -111,7 +112,7 @@ async def find_versions(
 
 
 def merged(
-    shelf: PolicyShelf, rows: list[tuple[PolicyPack, PackSignature | None]], *, only: str | None = None
+    shelf: PolicyShelf, rows: Sequence[tuple[PolicyPack, PackSignature | None]], *, only: str | None = None
 ) -> list[StoredVersion]:
     """Return the stored versions and the shipped ones that aren't stored yet, by id, newest version first."""
     found = [

@@ -1,0 +1,117 @@
+"""What a production's packs would say of a request: a dry run. Writes nothing and calls nothing."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy import select
+
+from circletake.domain.errors import Invalid
+from circletake.domain.kinds import InputSlot
+from circletake.domain.pictures import ModelCard, Violation
+from circletake.domain.policy.evaluate import Evaluation
+from circletake.domain.policy.facts import Facts
+from circletake.ports import ModelCatalogue, Seal
+from circletake.ports.policies import PolicyShelf
+from circletake.records.context import Production, Shot
+from circletake.records.media import MediaFile
+from circletake.records.session import Database, TenantSession
+from circletake.usecases.permission.consent_gate import depictions
+from circletake.usecases.plan_generation import GenerationRequest
+from circletake.usecases.policy.evaluate import evaluate_policies
+from circletake.usecases.policy.facts_of import facts_of
+
+
+async def try_policies(
+    database: Database,
+    seal: Seal,
+    catalogue: ModelCatalogue,
+    packs: PolicyShelf,
+    *,
+    tenant_id: UUID,
+    request: GenerationRequest,
+) -> tuple[Evaluation, Facts]:
+    """Evaluate a request that needn't be complete: what it doesn't say yet counts as not said.
+
+    Raises Invalid for what it names and there isn't.
+    """
+    async with database.tenant(tenant_id) as session:
+        production, shot, inputs = await _context(session, tenant_id, request)
+        card = _card(catalogue, request)
+        judged = [each.character_id for each in request.consistency.subjects] if request.consistency else []
+        found = await depictions(
+            session,
+            seal,
+            tenant_id=tenant_id,
+            production_id=production.id,
+            declared=request.depicts,
+            consistency=judged,
+            media_ids=[file.id for file in inputs.values()],
+            prompt=request.prompt,
+        )
+        facts = await facts_of(
+            session,
+            tenant_id=tenant_id,
+            production=production,
+            shot=shot,
+            kind=request.kind,
+            card=card,
+            prompt_given=bool((request.prompt or "").strip()),
+            inputs=inputs,
+            use=request.use,
+            characters={each.character_id for each in found},
+        )
+        evaluation = await evaluate_policies(
+            session, seal, packs, tenant_id=tenant_id, production=production, facts=facts
+        )
+    return evaluation, facts
+
+
+def _card(catalogue: ModelCatalogue, request: GenerationRequest) -> ModelCard:
+    if request.model is None:
+        return catalogue.default_for(request.kind)
+    card = catalogue.get(request.model)
+    if card is None:
+        raise Invalid(
+            [Violation("/model", "unknown_model", "There is no such model: GET /v1/models lists them.")]
+        )
+    return card
+
+
+async def _context(
+    session: TenantSession, tenant_id: UUID, request: GenerationRequest
+) -> tuple[Production, Shot | None, Mapping[InputSlot, MediaFile]]:
+    production = await session.scalar(
+        select(Production).where(Production.tenant_id == tenant_id, Production.id == request.production_id)
+    )
+    if production is None:
+        raise Invalid([Violation("/production_id", "unknown_production", "There is no such production.")])
+    found: list[Violation] = []
+    shot = None
+    if request.shot_id is not None:
+        shot = await session.scalar(
+            select(Shot).where(
+                Shot.tenant_id == tenant_id,
+                Shot.id == request.shot_id,
+                Shot.production_id == request.production_id,
+            )
+        )
+        if shot is None:
+            found.append(Violation("/shot_id", "unknown_shot", "There is no such shot in this production."))
+    files: dict[UUID, MediaFile] = {}
+    if request.inputs:
+        rows = await session.scalars(
+            select(MediaFile).where(
+                MediaFile.tenant_id == tenant_id,
+                MediaFile.production_id == request.production_id,
+                MediaFile.id.in_(set(request.inputs.values())),
+            )
+        )
+        files = {file.id: file for file in rows}
+    found += [
+        Violation(f"/inputs/{slot}", "unknown_media", "There is no such media file in this production.")
+        for slot, media_id in request.inputs.items()
+        if media_id not in files
+    ]
+    if found:
+        raise Invalid(found)
+    return production, shot, {slot: files[media_id] for slot, media_id in request.inputs.items()}
