@@ -44,7 +44,11 @@ class LayBackFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CompositeReport:
-    """What laying the result back did. `changed_fraction` is of the whole frame, 0–1, on decoded pixels."""
+    """What laying the result back did. Fractions are of the whole frame, 0–1, on decoded pixels.
+
+    `changed_fraction`: every code that differs. `generated_fraction`: what the model really drew, apart from
+    resampling, a codec's noise and grain; `enhanced_fraction`: where it changed grain or noise only.
+    """
 
     width: int
     height: int
@@ -52,6 +56,8 @@ class CompositeReport:
     changed_fraction: float
     outside_matte_changed: int  # pixels; always 0
     notes: Sequence[str]
+    generated_fraction: float
+    enhanced_fraction: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy as np
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.decoding import Decoded, decode
 from circletake.adapters.vision.encoding import dress_of, write_picture
+from circletake.adapters.vision.exposing import Exposed, exposed
 from circletake.adapters.vision.mattes import grown, read_matte
 from circletake.domain.frames import Box, Size, bands, extended, same_shape
 from circletake.ports import CompositeReport, LayBackFault, PictureRefused
@@ -61,11 +62,13 @@ def _through_matte(job: LayBack, plate: Decoded, result: Decoded, bounds: Bounds
     laid = _scaled(result, plate.size, notes)
     composite = plate.pixels.copy()
     _blend(composite, laid, used, has_alpha=plate.has_alpha)
+    seen = exposed(plate.colour(), _coloured(laid, plate), used, result.size, lossy=result.lossy)
     notes += _notes(job, plate, result)
     dress = dress_of(job.plate, plate.media_type)
     write_picture(job.target, composite, job.target_type, dress, has_alpha=plate.has_alpha)
     del composite, laid, used
-    return _measured(job, plate, weights == 0, Box(0, 0, plate.size.width, plate.size.height), notes, bounds)
+    whole = Box(0, 0, plate.size.width, plate.size.height)
+    return _measured(job, plate, weights == 0, whole, seen, notes, bounds)
 
 
 def _extend(job: LayBack, plate: Decoded, result: Decoded, bounds: Bounds) -> CompositeReport:
@@ -88,7 +91,8 @@ def _extend(job: LayBack, plate: Decoded, result: Decoded, bounds: Bounds) -> Co
     write_picture(job.target, composite, job.target_type, dress, has_alpha=plate.has_alpha)
     del composite, laid, everywhere
     kept = np.ones((plate.size.height, plate.size.width), bool)
-    return _measured(job, plate, kept, place, notes, bounds)
+    border = Exposed(canvas.pixels - plate.size.pixels, 0)  # all of it, and none of the plate
+    return _measured(job, plate, kept, place, border, notes, bounds)
 
 
 def _scaled(result: Decoded, size: Size, notes: list[str]) -> Any:
@@ -145,6 +149,13 @@ def _like(over: Any, below: Any) -> Any:
     return over
 
 
+def _coloured(laid: Any, plate: Decoded) -> Any:
+    """Return the laid picture with the plate's colours: a grey plate is compared in grey."""
+    if plate.colour().ndim == 2 and laid.ndim == 3:
+        return np.rint(laid.astype(np.float32) @ _REC709).astype(np.uint16)
+    return laid
+
+
 def _notes(job: LayBack, plate: Decoded, result: Decoded) -> list[str]:
     notes = []
     if plate.bit_depth > result.bit_depth:
@@ -161,7 +172,7 @@ def _notes(job: LayBack, plate: Decoded, result: Decoded) -> list[str]:
 
 
 def _measured(
-    job: LayBack, plate: Decoded, kept: Any, place: Box, notes: list[str], bounds: Bounds
+    job: LayBack, plate: Decoded, kept: Any, place: Box, seen: Exposed, notes: list[str], bounds: Bounds
 ) -> CompositeReport:
     """Decode what was written and count the pixels that differ; `kept` is True where the plate had to stay."""
     written = decode(job.target, bounds)
@@ -186,5 +197,7 @@ def _measured(
         bit_depth=written.bit_depth,
         changed_fraction=(changed_inside + outside) / size.pixels,
         outside_matte_changed=changed_kept,
+        generated_fraction=seen.generated / size.pixels,
+        enhanced_fraction=seen.enhanced / size.pixels,
         notes=tuple(notes),
     )
