@@ -69,3 +69,16 @@ def screen_step(tenant_id: UUID, generation_id: UUID) -> dict[str, Any]:
         "take_id": None,
         "priority": 1,
     }
+
+
+def expiry_step(tenant_id: UUID, generation_id: UUID, deadline_at: datetime) -> dict[str, Any]:
+    """What is held has no step of its own that its deadline could end: this one looks when it has come."""
+    return {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "kind": "expire",
+        "lane": "notify",
+        "capped_by": "",
+        "run_at": deadline_at,
+        "generation_id": generation_id,
+    }

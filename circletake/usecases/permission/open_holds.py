@@ -27,7 +27,7 @@ from circletake.usecases.generation_events import event_data
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.reservations import budget_hold, give_back_takes, reserve_takes
 from circletake.usecases.paid_calls import paid_so_far
-from circletake.usecases.take_steps import first_step
+from circletake.usecases.take_steps import expiry_step, first_step
 
 _END_STEPS = text(
     """
@@ -131,6 +131,10 @@ async def open_hold(
     if not same:
         row = hold_row(generation, new, take_id=take_id, at=clock.now())
         await session.execute(insert(Hold).values(row))
+        if generation.deadline_at is not None:
+            await session.execute(
+                insert(Step).values(expiry_step(generation.tenant_id, generation.id, generation.deadline_at))
+            )
         await record_entry(
             session,
             seal,
@@ -262,6 +266,15 @@ async def _hold_for_budget(
     for take in takes:
         await open_hold(session, seal, generation, takes, new, take_id=take.id)
         take.hold_reason = new.reason.value
+    await session.flush()
+
+
+async def start_takes(
+    session: TenantSession, catalogue: ModelCatalogue, generation: Generation, takes: Sequence[Take]
+) -> None:
+    """Its pictures were looked at and nobody undeclared was found: the takes that are queued begin."""
+    waiting = [take for take in takes if take.state == TakeState.QUEUED]
+    await queue_takes(session, catalogue, generation, waiting)
     await session.flush()
 
 

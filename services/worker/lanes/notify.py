@@ -1,10 +1,11 @@
-"""Webhook deliveries and challenges, the daily digest, and the ends of consents."""
+"""Webhook deliveries and challenges, the daily digest, the ends of consents and of what is held."""
 
 from collections.abc import Mapping
 
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.challenge_endpoint import challenge_endpoint
 from circletake.usecases.deliver_webhook import deliver_webhook
+from circletake.usecases.permission.expire_held import expire_held
 from circletake.usecases.permission.watch_consents import watch_consent
 from circletake.usecases.review.digest import send_digest
 from circletake.usecases.steps import ClaimedStep
@@ -25,4 +26,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def consent(step: ClaimedStep, _: PaidCall) -> None:
         await watch_consent(tools, step)
 
-    return {"notify": notify, "challenge": challenge, "digest": digest, "consent": consent}
+    async def expire(step: ClaimedStep, _: PaidCall) -> None:
+        await expire_held(tools, step)
+
+    return {"notify": notify, "expire": expire, "challenge": challenge, "digest": digest, "consent": consent}
