@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from circletake import __version__
+from circletake.domain.permission.documents import MAX_DOCUMENT_BYTES
 from services.api import documents, problems
 from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
@@ -55,7 +56,10 @@ def build(gateway: Gateway) -> ASGIApp:
         gateway, ADMIN_TITLE, "For the platform's operator.", "/admin/v1/openapi.json", ADMIN
     )
     limits = gateway.settings.api
-    larger = {"/v1/verify": limits.max_verify_bytes}
+    larger = {
+        "/v1/verify": limits.max_verify_bytes,
+        "/v1/consents/*/document": MAX_DOCUMENT_BYTES,
+    }
     bounded = BodyLimit(tenant, most=limits.max_body_bytes, larger=larger)
     return choose(
         {"/admin": Surroundings(BodyLimit(admin, most=limits.max_body_bytes, larger={}), service="admin")},

@@ -9,16 +9,17 @@ from services.api.problems import too_large
 
 
 class BodyLimit:
-    """Pure ASGI. `larger`: paths that take more than the rest, in bytes."""
+    """Pure ASGI. `larger`: paths that take more than the rest, in bytes; `*` stands for one part of a path."""
 
     def __init__(self, app: ASGIApp, *, most: int, larger: Mapping[str, int]) -> None:
-        self._app, self._most, self._larger = app, most, dict(larger)
+        self._app, self._most = app, most
+        self._larger = [(path.split("/"), limit) for path, limit in larger.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._larger.get(scope["path"], self._most)
+        most = self._limit(scope["path"])
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if told.isdigit() and int(told) > most:
             await too_large(most)(scope, receive, send)
@@ -34,3 +35,10 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+    def _limit(self, path: str) -> int:
+        parts = path.split("/")
+        for named, limit in self._larger:
+            if len(named) == len(parts) and all(a in {"*", b} for a, b in zip(named, parts, strict=True)):
+                return limit
+        return self._most

@@ -14,8 +14,11 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from circletake.domain.kinds import Kind
+
 ANY = "*"  # of media and territories: stated to be without limit
 CHECK = "consistency_check"  # pictures are shown to models that judge: nothing is made of anybody
+CONSENT_KINDS = tuple(sorted({*(each.value for each in Kind), CHECK}))  # what a consent may name
 VOICE_USES = frozenset({"dub_voice", "lip_sync"})  # no other kind touches a voice
 
 
@@ -62,6 +65,21 @@ class PortrayalKind(StrEnum):
     DOUBLES = "doubles"
     VOICE = "voice"
     LIKENESS = "likeness"  # a reference set of the character was made from the performer's photographs
+
+
+class BargainingStatus(StrEnum):
+    """How it stands with the union about a synthetic performer."""
+
+    NOTIFIED = "notified"
+    BARGAINING = "bargaining"
+    AGREED = "agreed"
+    IN_ARBITRATION = "in_arbitration"
+    NO_AGREEMENT = "no_agreement"
+
+
+class CompensationBasis(StrEnum):
+    DAY = "day"
+    FEE = "fee"
 
 
 class ExemptionReason(StrEnum):
