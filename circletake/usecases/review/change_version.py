@@ -1,6 +1,5 @@
 """Change a version's state: submit it again, approve it, send it back, park it."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -26,6 +25,7 @@ from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.review.find_versions import find_version, interested_in
 from circletake.usecases.review.notes import NewNote, announce_version, keep_note, note_hash
+from circletake.usecases.review.required import required_consultations
 from circletake.usecases.steps import lock_generation, lock_takes
 
 
@@ -108,7 +108,12 @@ async def _require_approvable(session: TenantSession, version: Version, take: Ta
         open_holds=await _open_holds(session, version),
         consulted=frozenset(each.role for each in consulted),
     )
-    required = await _required_consultations(session, version)
+    required = await required_consultations(
+        session,
+        tenant_id=version.tenant_id,
+        production_id=version.production_id,
+        generation_id=version.generation_id,
+    )
     missing = missing_for_approval(standing, required)
     if missing:
         raise Conflict(
@@ -122,11 +127,6 @@ async def _require_approvable(session: TenantSession, version: Version, take: Ta
         "sha256": file.sha256 if file else None,
         "consultations": [str(each.id) for each in consulted if each.role in required],
     }
-
-
-async def _required_consultations(session: TenantSession, version: Version) -> Sequence[str]:
-    """Return the roles that the production's policy packs want to have been consulted."""
-    return ()
 
 
 async def _consultations(session: TenantSession, version: Version) -> list[Consultation]:

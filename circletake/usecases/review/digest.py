@@ -13,7 +13,6 @@ from circletake.records.session import Database
 from circletake.usecases.events import record_event, wake_dispatcher
 from circletake.usecases.review.inbox import ROLES, WAITING
 from circletake.usecases.steps import ClaimedStep, end_step
-from circletake.usecases.tools import Tools
 
 DIGEST_HOUR = 6  # UTC
 
@@ -58,9 +57,9 @@ async def queue_digests(database: Database, *, now: datetime) -> None:
         await session.execute(_QUEUE, values)
 
 
-async def send_digest(tools: Tools, step: ClaimedStep) -> None:
+async def send_digest(database: Database, step: ClaimedStep) -> None:
     """Run a `digest` step: `inbox.digest` with counts by role and kind, or nothing when nothing waits."""
-    async with tools.database.tenant(step.tenant_id) as session:
+    async with database.tenant(step.tenant_id) as session:
         rows = (await session.execute(_COUNT, {"tenant": step.tenant_id, **ROLES})).all()
         if rows:
             now = clock.now()

@@ -21,7 +21,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
         await challenge_endpoint(tools, step)
 
     async def digest(step: ClaimedStep, _: PaidCall) -> None:
-        await send_digest(tools, step)
+        await send_digest(tools.database, step)
 
     async def consent(step: ClaimedStep, _: PaidCall) -> None:
         await watch_consent(tools, step)
