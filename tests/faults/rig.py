@@ -19,6 +19,8 @@ from circletake.adapters.aws import AwsClients, LongLivedCredentials
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.domain.tenants import TenantStorage
+from circletake.records.session import Database
+from circletake.usecases.money.sums import check_budgets
 from services.embedded.own import Options
 from services.embedded.s3 import REGION
 from services.embedded.stack import Stack
@@ -253,6 +255,7 @@ class Rig:
         await self._check_calls()
         await self._check_files()
         await self._check_enforcements()
+        await self.check_budgets()
 
     async def _check_ends(self) -> None:
         takes = {row["id"]: row["state"] for row in await self.mine("takes")}
@@ -324,6 +327,21 @@ class Rig:
             [check] = await self.mine("consistency_checks", "id = $2", row["check_id"])
             assert check["finished_at"]
 
+    async def check_budgets(self) -> None:
+        """Each counter is the sum of its rows, nothing is reserved any more, and no budget is passed."""
+        database = Database(self.stack.database_url("app"), pool_size=1)
+        tenant_id = uuid.UUID(self.studio.tenant_id)
+        try:
+            async with database.tenant(tenant_id) as session:
+                assert await check_budgets(session, tenant_id) == []
+        finally:
+            await database.close()
+        takes = await self.mine("takes")
+        assert all(take["reserved_usd"] == 0 for take in takes)
+        [budget] = await self.mine("budgets", "scope = 'tenant'")
+        assert budget["spent_usd"] + budget["unknown_usd"] >= sum(self.at_most(take) for take in takes)
+        assert budget["reserved_usd"] == 0
+
     @staticmethod
     def at_most(take: Mapping[str, Any]) -> Decimal:
         """What a take may have cost: an unknown bill counts whole."""
@@ -357,4 +375,8 @@ async def studio_on(stack: Stack) -> AsyncIterator[Rig]:
         studio = await onboard(http, stack)
         production = await studio.production()
         shot = await studio.shot(production["id"])
+        manager = await studio.person("production_manager")
+        for path in ("tenant", f"shots/{shot['id']}"):
+            made = await manager.call("PUT", f"/v1/budgets/{path}", json={"hard_usd": "1000"})
+            assert made.status == 201, made.body
         yield Rig(stack, studio, production["id"], shot["id"])

@@ -1,8 +1,11 @@
 """What a model service can do wrong, in every shape that Bedrock documents, and what becomes of the takes."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.faults.rig import RAY2, SD35, Rig
+from tests.gateway import Client
 
 
 @pytest.mark.parametrize("kind", ["throttle", "overloaded"])
@@ -99,6 +102,32 @@ async def test_a_call_whose_answer_was_lost_is_not_paid_twice(rig: Rig, kind: st
     await rig.until("select state = 'succeeded' from takes where retry_of = $1", take["id"])
     await rig.quiet()
     assert len(await rig.mine("events", "type = 'generation.finished'")) == 2
+    await rig.check_budgets()
+
+
+async def test_a_bill_that_nobody_knew_is_settled_once_by_the_invoice(rig: Rig) -> None:
+    """Until then it counts whole; then it is what the operator read, and the same again changes nothing."""
+    await rig.fault("die", operation="InvokeModel", count=1)
+    generation = await rig.generate(shot_id=rig.shot_id)
+    await rig.finished(generation)
+    take = await rig.take(generation)
+    operator = Client(rig.studio.http, rig.stack.api_url, rig.stack.facts.admin_key)
+    path = f"/admin/v1/tenants/{rig.studio.tenant_id}/takes/{take['id']}/settlement"
+    budget = (await rig.studio.get(f"/v1/budgets/shots/{rig.shot_id}")).json
+    assert (budget["spent_usd"], budget["unknown_usd"]) == ("0.000000", "0.080000")
+    said = {"billed": True, "evidence": "Invoice 2026-11, line 12"}
+    first, again = [await operator.post(path, said) for _ in range(2)]
+    assert (first.status, first.json["amount_usd"]) == (200, "0.080000")
+    assert again.json == first.json
+    other = await operator.post(path, {**said, "billed": False})
+    assert (other.status, other.json["code"]) == (409, "settled_otherwise")
+    shown = (await rig.studio.get(f"/v1/takes/{take['id']}")).json
+    assert (shown["billed"], Decimal(shown["cost_usd"])) == ("true", Decimal("0.08"))
+    budget = (await rig.studio.get(f"/v1/budgets/shots/{rig.shot_id}")).json
+    assert (budget["spent_usd"], budget["unknown_usd"]) == ("0.080000", "0.000000")
+    [entry] = await rig.mine("ledger_entries", "kind = 'take.settled'")
+    assert entry["subject_id"] == take["id"]
+    await rig.check_books()
 
 
 async def test_a_start_whose_answer_was_lost_finds_its_invocation_again(rig: Rig) -> None:

@@ -81,6 +81,7 @@ async def set_budget(
             budget.exhausted_at, budget.updated_at = None, clock.now()
             budget.version += 1
         await session.flush()
+        await session.refresh(budget)  # amounts as they will be read again, to the last place
         await _enter(session, seal, "budget.set", budget, note, actor)
         return BudgetView(budget, note), made
 
