@@ -130,7 +130,8 @@ async def character(
         if added.json["state"] == "inspecting":  # a busy machine
             added = await studio.get(f"/v1/references/{added.json['id']}", headers=WAIT)
         references.append(added.json)
-    approved = await studio.post(
+    approver = await studio.person("approver", subject="ada")
+    approved = await approver.post(
         f"/v1/reference-sets/{draft.json['id']}/approve", {"accept_findings": True}, headers=WAIT
     )
     assert approved.status == 200, approved.body

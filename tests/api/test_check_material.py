@@ -288,7 +288,8 @@ async def test_a_sequence_is_told_in_story_order(studio: Studio, running: Stack)
     }
     done = {code: await casting.finished(each["id"]) for code, each in made.items()}
     first = min(done["T_0010"]["takes"], key=lambda take: take["number"])
-    assert (await studio.post(f"/v1/takes/{first['id']}/circle")).status == 200
+    reviewer = await studio.person("reviewer")
+    assert (await reviewer.post(f"/v1/takes/{first['id']}/circle")).status == 200
     body = {
         "production_id": casting.production,
         "subjects": [{"character_id": casting.character}],
@@ -335,7 +336,8 @@ async def references(studio: Studio, production: str, look: str, pictures: list[
         media_id = await upload(studio, production, png(picture))
         added = await studio.post(f"{path}/references", {"media_id": media_id}, headers=WAIT)
         assert added.status in {200, 201, 202}, added.body
-    approved = await studio.post(f"{path}/approve", {"accept_findings": True}, headers=WAIT)
+    approver = await studio.person("approver", subject="ada")
+    approved = await approver.post(f"{path}/approve", {"accept_findings": True}, headers=WAIT)
     assert approved.status == 200, approved.body
 
 

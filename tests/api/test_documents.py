@@ -134,6 +134,11 @@ async def studio_guide(guest: Studio) -> Guide:
     set_place = f"/v1/reference-sets/{references.json['id']}/references"
     reference = await guest.post(set_place, {"media_id": take["media_id"]})
     profile = await guest.post(f"{place}/consistency-profiles", {"statistic": "minimum"})
+    everybody = await guest.everybody()
+    await everybody.post(f"/v1/takes/{take['id']}/circle")
+    version = await everybody.post(f"/v1/takes/{take['id']}/versions")
+    said = {"production_id": production["id"], "role": "director", "name": "Jo", "held_on": "2026-11-01"}
+    consultation = await everybody.post("/v1/consultations", said)
     known = {
         "character_id": character.json["id"],
         "look_id": look.json["id"],
@@ -150,6 +155,9 @@ async def studio_guide(guest: Studio) -> Guide:
         "verification_id": verified.json["id"],
         "endpoint_id": endpoint.json["id"],
         "event_id": events.json["data"][0]["id"],
+        "version_id": version.json["id"],
+        "consultation_id": consultation.json["id"],
+        "person_id": (await (await guest.person("reviewer")).get("/v1/me")).json["person_id"],
         "model_id": made.json["model"],
         **{name: wanted[name] for name in ("kind", "prompt")},
         "model": None,
@@ -160,7 +168,8 @@ async def studio_guide(guest: Studio) -> Guide:
         "deadline": "2099-01-01T00:00:00Z",
         "metadata": {"node": "comp_v12"},
     }
-    return Guide(guest.base, guest.key, known)
+    # a person with every role, so that nothing ends at who calls
+    return Guide(guest.base, (await guest.everybody()).key, known)
 
 
 @pytest.fixture(scope="module")

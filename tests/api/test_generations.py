@@ -93,13 +93,17 @@ async def _events(studio: Studio, path: str, after: int | None = None) -> list[t
 
 
 async def test_circle_uncircle_and_reject_stay_on_record(studio: Studio) -> None:
-    """People choose; a take is circled or rejected, never both, and every act is an event."""
+    """People choose; a take is circled or rejected, never both; every act is an event and says who did it and why."""
     accepted = await studio.post("/v1/generations", await concept(studio))
     done = await studio.get(accepted.headers["Location"], headers={"Prefer": "wait=30"})
     take = done.json["takes"][0]["id"]
-    circled = await studio.post(f"/v1/takes/{take}/circle", {})
+    ada, grace = await studio.person("reviewer", name="Ada"), await studio.person("approver", name="Grace")
+    circled = await ada.post(f"/v1/takes/{take}/circle", {})
     assert circled.json["circled"]
-    rejected = await studio.post(f"/v1/takes/{take}/reject", {"reason": "her left hand"})
+    rejected = await grace.post(f"/v1/takes/{take}/reject", {"reason": "her left hand"})
     assert (rejected.json["circled"], rejected.json["rejected"]) == (False, True)
+    acts = (await studio.get(f"/v1/takes/{take}/acts")).json["data"]
+    told = [(each["act"], each["person"], each["reason"]) for each in acts]
+    assert told == [("circle", "Ada", None), ("reject", "Grace", "her left hand")]
     events = await _events(studio, accepted.headers["Location"] + "/events")
     assert [name for _, name in events][-2:] == ["take.circled", "take.rejected"]

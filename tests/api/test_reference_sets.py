@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from tests.api import faces
-from tests.api.test_characters import character, look, reader_of
+from tests.api.test_characters import character, look
 from tests.api.test_media import ready
 from tests.gateway import onboard
 
@@ -47,7 +47,8 @@ async def added(studio, production, to, picture, **more):
 
 
 async def approve(studio, found, **body):
-    return await studio.post(f"/v1/reference-sets/{found['id']}/approve", body or None)
+    approver = await studio.person("approver", subject="ada")
+    return await approver.post(f"/v1/reference-sets/{found['id']}/approve", body or None)
 
 
 def codes(reference):
@@ -257,16 +258,24 @@ async def test_findings_are_accepted_knowingly_or_not_at_all(studio, production)
     assert (await approve(studio, to, accept_findings=True)).json["state"] == "approved"
 
 
-async def test_approving_needs_the_reviewers_scope(running, http):
-    """A pipeline's key that may write isn't a person who approves."""
-    other = await onboard(http, running)
-    writer = await reader_of(running, http, other, "read", "write")
-    production = await other.production()
-    to = await draft(writer, production)
-    await added(writer, production, to, faces.portrait())
-    refused = await approve(writer, to)
-    assert (refused.status, refused.json["code"]) == (403, "missing_scope")
-    assert (await approve(other, to)).status == 200
+async def test_approving_takes_a_person(studio, production):
+    """No key defines a look, whatever its scopes, and no person who may only review; who did it is on the record."""
+    to = await draft(studio, production)
+    await added(studio, production, to, faces.portrait())
+    path = f"/v1/reference-sets/{to['id']}/approve"
+    by_key = await studio.post(path)
+    assert (by_key.status, by_key.json["code"]) == (403, "person_required")
+    by_reviewer = await (await studio.person("reviewer")).post(path)
+    assert (by_reviewer.status, by_reviewer.json["code"]) == (403, "missing_role")
+    assert by_reviewer.json["roles"] == ["approver", "rights_clearance_manager"]
+    manager = await studio.person("rights_clearance_manager")
+    approved = await manager.post(path)
+    me = (await manager.get("/v1/me")).json["person_id"]
+    assert (approved.status, approved.json["approved_by"], approved.json["approved_by_person"]) == (
+        200,
+        None,
+        me,
+    )
 
 
 async def rows(running, query, *values):

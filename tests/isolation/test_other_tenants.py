@@ -17,7 +17,7 @@ import pytest
 from services.embedded.stack import Stack
 from tests.cast import character as known_character
 from tests.cast import portrait
-from tests.gateway import Studio
+from tests.gateway import Client, Studio
 
 # A valid body for each operation that takes one, so that it is the id that is refused.
 BODIES: dict[str, Any] = {
@@ -37,6 +37,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/productions/{production_id}/shots": {"code": "X_0010"},
     "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
     "POST /v1/takes/{take_id}/reject": {"reason": "no"},
+    "POST /v1/versions/{version_id}/status": {"status": "retake"},
+    "POST /v1/versions/{version_id}/notes": {"note": "mine"},
     "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
     "PUT /v1/looks/{look_id}/shots": {"shot_ids": []},
 }
@@ -62,6 +64,7 @@ async def theirs(studio: Studio) -> dict[str, str]:
     endpoint = (await studio.post("/v1/webhook-endpoints", {"url": "http://127.0.0.1:9/hook"})).json
     verification = await studio.post("/v1/verify", {"take_id": take["id"]}, headers={"Prefer": "wait=20"})
     event = (await studio.get("/v1/events?limit=1")).json["data"][0]
+    person = (await (await studio.person("reviewer")).get("/v1/me")).json
     character = await studio.post(f"{place}/characters", {"kind": "human", "script_name": "MARA"})
     look = await studio.post(f"/v1/characters/{character.json['id']}/looks", {"name": "storm"})
     references = await studio.post(f"/v1/looks/{look.json['id']}/reference-sets")
@@ -87,6 +90,13 @@ async def theirs(studio: Studio) -> dict[str, str]:
             "max_cost_usd": "1",
         },
     )
+    everybody = await studio.everybody()
+    assert (await everybody.post(f"/v1/takes/{take['id']}/circle")).status == 200
+    version = await everybody.post(f"/v1/takes/{take['id']}/versions")
+    consultation = await everybody.post(
+        "/v1/consultations",
+        {"production_id": production["id"], "role": "director", "name": "Jo", "held_on": "2026-11-01"},
+    )
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
@@ -102,10 +112,13 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "enforcement_id": enforcement.json["id"],
         "generation_id": made.json["id"],
         "take_id": take["id"],
+        "version_id": version.json["id"],
+        "consultation_id": consultation.json["id"],
         "media_id": take["media_id"],
         "endpoint_id": endpoint.get("id") or endpoint["endpoint"]["id"],
         "verification_id": verification.json["id"],
         "event_id": event["id"],
+        "person_id": person["person_id"],
         "delivery_id": str(uuid.uuid4()),
     }
 
@@ -123,17 +136,18 @@ async def test_every_route_answers_another_studio_with_404(
     """A foreign id is answered exactly as an unknown one, and nothing of it is told."""
     async with http.get(f"{running.api_url}/v1/openapi.json") as answer:
         document = await answer.json()
+    anybody = await other_studio.everybody()  # refused for nothing but the id
     wrong = []
     for method, path in _operations(document):
-        foreign = await _call(other_studio, method, path, theirs)
-        unknown = await _call(other_studio, method, path, dict.fromkeys(theirs, str(uuid.uuid4())))
+        foreign = await _call(anybody, method, path, theirs)
+        unknown = await _call(anybody, method, path, dict.fromkeys(theirs, str(uuid.uuid4())))
         told = _without_support_id(foreign)
         if foreign[0] != 404 or told != _without_support_id(unknown):
             wrong.append((method, path, foreign[0], unknown[0]))
     assert wrong == []
 
 
-async def _call(studio: Studio, method: str, path: str, ids: dict[str, str]) -> tuple[int, bytes]:
+async def _call(studio: Client, method: str, path: str, ids: dict[str, str]) -> tuple[int, bytes]:
     operation = f"{method} {path}"
     headers = {"If-Match": "*"}
     if operation in CSV:
@@ -167,6 +181,9 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         "events",
         "webhook-endpoints",
         "consistency-checks",
+        "versions",
+        "consultations",
+        "authorship-entries",
     ):
         answer = await other_studio.get(f"/v1/{path}?limit=200")
         assert not any(identifier.encode() in answer.body for identifier in theirs.values()), path
