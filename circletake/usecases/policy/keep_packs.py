@@ -63,11 +63,11 @@ async def upload_pack(
     actor: Actor,
     text: bytes,
     claim: IdempotencyClaim | None,
-    answer: Callable[[Pack], Answer],
+    answer: Callable[[Pack, bool], Answer],
 ) -> Answer:
     """Put a version of a studio's own pack on record. It isn't active until counsel signs it.
 
-    Raises Invalid with line and column of everything that is wrong, Conflict for a version that is there with
+    `answer` is given the pack and whether it is active. Raises Invalid with line and column of everything that is wrong, Conflict for a version that is there with
     another text and for the id of a shipped pack.
     """
     try:
@@ -83,7 +83,8 @@ async def upload_pack(
         remembered = await replay(session, seal, tenant_id, claim)
         if remembered is not None:
             return remembered
-        if await _is_new(session, tenant_id, pack):
+        there = await _there(session, tenant_id, pack)
+        if there is None:
             row = new_row(seal, tenant_id=tenant_id, pack=pack, origin=OWN, actor=actor)
             session.add(row)
             await session.flush()
@@ -95,30 +96,29 @@ async def upload_pack(
                 subject_id=row.id,
                 body={**pack.reference.stored(), **actor.for_ledger()},
             )
-        reply = answer(pack)
+        reply = answer(pack, there is not None and there.active)
         await remember(session, seal, tenant_id, claim, reply)
     return reply
 
 
-async def _is_new(session: TenantSession, tenant_id: UUID, pack: Pack) -> bool:
-    """Say whether this version isn't there yet; the same text again changes nothing."""
+async def _there(session: TenantSession, tenant_id: UUID, pack: Pack) -> StoredVersion | None:
+    """Return this version as it is on record, None for a new one. Raises Conflict when it has another text."""
     # two uploads of one studio wait for each other, so that the second one sees the first
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"packs:{tenant_id}", 0))))
-    sha256 = await session.scalar(
-        select(PolicyPack.sha256).where(
-            PolicyPack.tenant_id == tenant_id,
-            PolicyPack.pack_id == pack.id,
-            PolicyPack.version == pack.version,
+    found = (
+        await session.execute(
+            versions_of(tenant_id).where(PolicyPack.pack_id == pack.id, PolicyPack.version == pack.version)
         )
-    )
-    if sha256 is not None:
-        if sha256 != pack.sha256:
+    ).one_or_none()
+    if found is not None:
+        row, signature = found
+        if row.sha256 != pack.sha256:
             raise Conflict(
                 f"Version {pack.version} of {pack.id} is on record with another text, and a version never"
                 " changes: give it the next number.",
                 code="pack_version_exists",
             )
-        return False
+        return StoredVersion(pack.reference, row.origin, row, signature)
     count = await session.scalar(
         select(func.count()).select_from(PolicyPack).where(PolicyPack.tenant_id == tenant_id)
     )
@@ -126,7 +126,7 @@ async def _is_new(session: TenantSession, tenant_id: UUID, pack: Pack) -> bool:
         raise Conflict(
             f"There are {MAX_VERSIONS} versions of packs already: ask the operator.", code="too_many_packs"
         )
-    return True
+    return None
 
 
 async def list_packs(

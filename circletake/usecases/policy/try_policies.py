@@ -55,7 +55,7 @@ async def try_policies(
             shot=shot,
             kind=request.kind,
             card=card,
-            prompt_given=bool((request.prompt or "").strip()),
+            prompt_given=request.prompt is not None,
             inputs=inputs,
             use=request.use,
             characters={each.character_id for each in found},

@@ -92,8 +92,8 @@ async def upload_pack(
     same text again changes nothing, another one is refused. It is active once your counsel has signed it. What is
     wrong with it is told with line and column, all at once."""
 
-    def answer(pack: Pack) -> Answer:
-        shown = UploadedPackReply.of_pack(pack)
+    def answer(pack: Pack, active: bool) -> Answer:
+        shown = UploadedPackReply.of_pack(pack, active=active)
         return Answer(201, shown.model_dump_json().encode(), f"/v1/policy-packs/{pack.id}")
 
     answered = await keep_packs.upload_pack(

@@ -42,14 +42,14 @@ class UploadedPackReply(PackReferenceReply):
     active: bool = Field(description="An uploaded version is active once counsel has signed it")
 
     @classmethod
-    def of_pack(cls, pack: Pack) -> "UploadedPackReply":
+    def of_pack(cls, pack: Pack, *, active: bool) -> "UploadedPackReply":
         return cls(
             pack_id=pack.id,
             version=pack.version,
             sha256=pack.sha256,
             title=pack.title,
             rules=len(pack.rules),
-            active=False,
+            active=active,
         )
 
 
