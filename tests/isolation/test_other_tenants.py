@@ -33,6 +33,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/productions/{production_id}/characters": {"kind": "human", "script_name": "MARA"},
     "POST /v1/productions/{production_id}/episodes": {"code": "E01"},
     "POST /v1/productions/{production_id}/consistency-profiles": {"statistic": "minimum"},
+    "POST /v1/policy-packs/{pack_id}/signatures": {"version": 1},
+    "POST /v1/policy-packs/{pack_id}/signatures/{signature_id}/withdraw": {"reason": "no"},
     "POST /v1/productions/{production_id}/sequences": {"code": "S01"},
     "POST /v1/productions/{production_id}/shots": {"code": "X_0010"},
     "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
@@ -41,7 +43,20 @@ BODIES: dict[str, Any] = {
     "POST /v1/versions/{version_id}/notes": {"note": "mine"},
     "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
     "PUT /v1/looks/{look_id}/shots": {"shot_ids": []},
+    "PUT /v1/productions/{production_id}/policy-packs": {"packs": []},
+    "PUT /v1/budgets/productions/{production_id}": {"hard_usd": "1"},
+    "PUT /v1/budgets/shots/{shot_id}": {"hard_usd": "1"},
 }
+TOLD = {"role": "writer", "name": "x", "disclosed_at": "2026-11-20T10:00:00Z"}
+PACK = b"""\
+pack: secret-house
+version: 1
+dated: 2026-11-22
+title: Secret rules
+sources: {memo: {title: A memo, document: memo 4, date: 2026-11, seen: read}}
+rules:
+  - {id: finals, says: Ask first., outcome: notify, when: always, source: memo}
+"""
 CSV = {"POST /v1/productions/{production_id}/shots/import"}
 # their ids name what every studio shares
 SHARED = {"model_id"}
@@ -91,11 +106,22 @@ async def theirs(studio: Studio) -> dict[str, str]:
         },
     )
     everybody = await studio.everybody()
+    for budget in (f"productions/{production['id']}", f"shots/{shot['id']}"):
+        made_budget = await everybody.call("PUT", f"/v1/budgets/{budget}", json={"hard_usd": "100"})
+        assert made_budget.status == 201
     assert (await everybody.post(f"/v1/takes/{take['id']}/circle")).status == 200
     version = await everybody.post(f"/v1/takes/{take['id']}/versions")
     consultation = await everybody.post(
         "/v1/consultations",
         {"production_id": production["id"], "role": "director", "name": "Jo", "held_on": "2026-11-01"},
+    )
+    everybody_here = await studio.everybody()
+    pack = await studio.call(
+        "POST", "/v1/policy-packs", data=PACK, headers={"Content-Type": "application/yaml"}
+    )
+    signed = await everybody_here.post(f"/v1/policy-packs/{pack.json['pack_id']}/signatures", {"version": 1})
+    disclosed = await studio.post(
+        "/v1/disclosures", {**TOLD, "production_id": production["id"], "take_id": take["id"]}
     )
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
@@ -120,6 +146,9 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "event_id": event["id"],
         "person_id": person["person_id"],
         "delivery_id": str(uuid.uuid4()),
+        "pack_id": pack.json["pack_id"],
+        "signature_id": signed.json["id"],
+        "disclosure_id": disclosed.json["id"],
     }
 
 
@@ -193,6 +222,8 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         f"generations?shot_id={theirs['shot_id']}",
         f"media?production_id={theirs['production_id']}",
         f"media?sha256={sha256}",
+        f"budgets?production_id={theirs['production_id']}",
+        f"usage?production_id={theirs['production_id']}",
     ):
         answer = await other_studio.get(f"/v1/{query}")
         assert answer.status in {200, 404}
@@ -242,6 +273,14 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
                 "material": [{"media_id": "media_id"}],
             },
         ),
+        ("/v1/policy-evaluations", {"kind": "concept_art", "production_id": "production_id"}),
+        (
+            "/v1/policy-evaluations",
+            {"kind": "concept_art", "production_id": None, "inputs": {"reference": "media_id"}},
+        ),
+        ("/v1/disclosures", {**TOLD, "production_id": "production_id", "text_ref": "x"}),
+        ("/v1/disclosures", {**TOLD, "production_id": None, "take_id": "take_id"}),
+        ("/v1/disclosures", {**TOLD, "production_id": None, "media_id": "media_id"}),
         ("/v1/verify", {"take_id": "take_id"}),
         ("/v1/verify", {"media_id": "media_id"}),
     ],
@@ -265,6 +304,7 @@ async def test_a_body_cannot_reach_into_another_studio(
         "unknown_production",
         "unknown_shot",
         "unknown_media",
+        "unknown_take",
         "unknown_generation",
         "not_found",
     }
