@@ -47,6 +47,15 @@ SPARED = {
         "profile_id",
     )
 }
+PACK = b"""\
+pack: house
+version: 1
+dated: 2026-11-22
+title: House rules
+sources: {memo: {title: A memo, document: memo 4, date: 2026-11, seen: read}}
+rules:
+  - {id: finals, says: Ask first., outcome: notify, when: always, source: memo}
+"""
 OPEN = {"/healthz", "/readyz"}
 
 
@@ -139,7 +148,24 @@ async def studio_guide(guest: Studio) -> Guide:
     version = await everybody.post(f"/v1/takes/{take['id']}/versions")
     said = {"production_id": production["id"], "role": "director", "name": "Jo", "held_on": "2026-11-01"}
     consultation = await everybody.post("/v1/consultations", said)
+    pack = await guest.call(
+        "POST", "/v1/policy-packs", data=PACK, headers={"Content-Type": "application/yaml"}
+    )
+    signed = await (await guest.everybody()).post("/v1/policy-packs/house/signatures", {"version": 1})
+    disclosed = await guest.post(
+        "/v1/disclosures",
+        {
+            "production_id": production["id"],
+            "take_id": take["id"],
+            "role": "writer",
+            "name": "x",
+            "disclosed_at": "2026-11-20T10:00:00Z",
+        },
+    )
     known = {
+        "pack_id": pack.json["pack_id"],
+        "signature_id": signed.json["id"],
+        "disclosure_id": disclosed.json["id"],
         "character_id": character.json["id"],
         "look_id": look.json["id"],
         "reference_set_id": references.json["id"],

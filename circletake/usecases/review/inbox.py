@@ -45,7 +45,13 @@ WAITING_VERSIONS = """
            v.state, '[]'::jsonb, cast(:approvers as text[]), v.requested_by_person, v.submitted_by
     from versions v where v.tenant_id = :tenant and v.state = 'wfa'
 """
-WAITING = f"{OPEN_HOLDS} union all {WAITING_VERSIONS}"
+REQUESTED_CONSENTS = """
+    select 'consent', c.id, c.requested_at,
+           case when cardinality(c.production_ids) = 1 then c.production_ids[1] end, null, null, null,
+           c.state, '[]'::jsonb, cast(:clearers as text[]), null, null
+    from consents c where c.tenant_id = :tenant and c.state = 'requested'
+"""
+WAITING = f"{OPEN_HOLDS} union all {WAITING_VERSIONS} union all {REQUESTED_CONSENTS}"
 ROLES = {"approvers": sorted(APPROVERS), "clearers": [Role.RIGHTS_CLEARANCE_MANAGER.value]}
 
 _MINE = text(
