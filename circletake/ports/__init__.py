@@ -1,6 +1,7 @@
 """What is outside the process, as Protocols. Adapters implement them; use cases take them as arguments."""
 
 from circletake.ports.content import Seal, SealBroken, Vault
+from circletake.ports.cuts import CutFormat, CutRead, CutReader, CutRefused, CutSource
 from circletake.ports.evaluators import (
     CastMember,
     Evaluator,
@@ -52,6 +53,11 @@ __all__ = [
     "CompositeReport",
     "ContinuityCell",
     "ContinuityRow",
+    "CutFormat",
+    "CutRead",
+    "CutReader",
+    "CutRefused",
+    "CutSource",
     "Doorbell",
     "Evaluator",
     "EvaluatorDown",

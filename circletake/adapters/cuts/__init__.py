@@ -1,0 +1,1 @@
+"""Editors' timelines, parsed with OpenTimelineIO in child processes."""
