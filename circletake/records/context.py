@@ -19,6 +19,7 @@ class Production(TenantRecord):
     external_ref: Mapped[str | None] = mapped_column(Text)
     # an IANA name: terms of consents end at midnight there
     time_zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")
+    frame_rate: Mapped[str] = mapped_column(Text, default="24", server_default="24")  # rational: 24000/1001
     owned_source_only: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     labour_action_since: Mapped[datetime | None]  # while it is set, nothing of the production reaches a model
     version: Mapped[int] = mapped_column(default=1)
