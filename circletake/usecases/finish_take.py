@@ -34,6 +34,7 @@ from circletake.ports import (
 from circletake.records.generations import Invocation
 from circletake.records.media import MediaFile
 from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.exposure.record_exposure import record_exposure
 from circletake.usecases.publish_file import publish_file
 from circletake.usecases.steps import ClaimedStep, end_step, put_off
 from circletake.usecases.take_work import TakeWork, begin_take, finish_with, lock_take
@@ -317,6 +318,9 @@ async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile,
                 await session.execute(insert(MediaFile).values(finished_at=func.now(), **row))
                 take.media_id = row["id"]
                 take.changed_fraction = made.composite.changed_fraction if made.composite else None
+                await record_exposure(
+                    session, generation=generation, take=take, probe=made.probe, composite=made.composite
+                )
                 ending = Ending(
                     TakeState.SUCCEEDED,
                     Billed.TRUE,
@@ -325,6 +329,9 @@ async def _record(tools: Tools, work: TakeWork, made: _Made, signed: SignedFile,
                         "sha256": signed.sha256,
                         "manifest": signed.manifest_urn,
                         "changed_fraction": _millionths(take.changed_fraction),
+                        "generated_fraction": _millionths(
+                            made.composite.generated_fraction if made.composite else 1.0
+                        ),
                     },
                 )
             await end_take(session, work.tenant.seal, generation, takes, take, ending)

@@ -1,0 +1,1 @@
+"""Small doses: what of a take a model drew, cuts, the meter, and its limits."""
