@@ -216,7 +216,7 @@ async def test_a_person_approves_and_the_set_stands(studio, production):
     found = await added(studio, production, to, faces.portrait())
     approved = await approve(studio, to)
     assert (approved.status, approved.json["state"], approved.json["version"]) == (200, "approved", 1)
-    assert approved.json["approved_by"]
+    assert approved.json["approved_by_person"]
     assert approved.json["ledger_entry_id"]
     assert (await approve(studio, to)).json == approved.json
     for refused in (

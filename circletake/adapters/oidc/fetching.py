@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 import time
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,11 @@ class DocumentFetcher:
 
     def __init__(self, *, allow_loopback: bool = False, ssl_context: ssl.SSLContext | None = None) -> None:
         self._allow_loopback = allow_loopback
-        self._ssl_context = ssl_context or ssl.create_default_context()
+        self._given_context = ssl_context
+
+    @cached_property
+    def _ssl_context(self) -> ssl.SSLContext:
+        return self._given_context or ssl.create_default_context()
 
     def problem(self, url: str) -> str | None:
         """Return why this URL can never be fetched, or None."""

@@ -1,6 +1,7 @@
 """The public keys of every provider, fetched when they are needed and kept for as long as they may be trusted."""
 
 import asyncio
+import base64
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -127,9 +128,13 @@ def _import(jwk: Any) -> SigningKey | None:
     if kind is None or jwk.get("use", "sig") != "sig" or jwk.get("crv") != _CURVES.get(jwk["kty"]):
         return None
     try:
-        key = kind.import_key({name: value for name, value in jwk.items() if name not in {"x5c", "key_ops"}})
-        if isinstance(key, RSAKey) and not _RSA_BITS[0] <= key.public_key.key_size <= _RSA_BITS[1]:
+        if kind is RSAKey and not _RSA_BITS[0] <= _bits(jwk.get("n")) <= _RSA_BITS[1]:
             return None
+        return kind.import_key({name: value for name, value in jwk.items() if name not in {"x5c", "key_ops"}})
     except (JoseError, ValueError, TypeError):
         return None
-    return key
+
+
+def _bits(number: Any) -> int:
+    text = str(number)
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()

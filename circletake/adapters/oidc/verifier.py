@@ -12,6 +12,7 @@ from joserfc.errors import (
     ClaimError,
     ExpiredTokenError,
     JoseError,
+    MissingClaimError,
     UnsupportedAlgorithmError,
 )
 from joserfc.jws import JWSRegistry
@@ -162,7 +163,7 @@ def _check(claims: dict[str, Any], issuer: Issuer, now: int) -> None:
 
 
 def _told(error: ClaimError) -> tuple[str, str]:
-    names = error.claim if isinstance(error.claim, str) else ""
+    names = "" if isinstance(error, MissingClaimError) else error.claim
     if names in {"nbf", "iat"}:
         return "token_not_yet_valid", f"The token isn't valid yet (`{names}`)."
     if names == "iss":
