@@ -68,6 +68,7 @@ class SheetTake:
     cost_usd: str
     label: str  # one more line: model or reason
     path: Path | None  # None when there is no picture
+    mark: str = ""  # repeated lightly all over the picture
 
 
 @dataclass(frozen=True, slots=True)

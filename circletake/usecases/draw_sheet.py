@@ -18,7 +18,7 @@ from circletake.domain.takes import TERMINAL
 from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import Ingredient, SheetTake, SignedFile, SigningFault, SignRequest, StoredObject
-from circletake.records.context import Shot
+from circletake.records.context import Production, Shot
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
@@ -28,6 +28,7 @@ from circletake.usecases.events import record_event
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
 from circletake.usecases.generation_events import event_data
 from circletake.usecases.publish_file import publish_file
+from circletake.usecases.review.rules import approval_demanded
 from circletake.usecases.steps import ClaimedStep, end_step, lock_generation, lock_takes, put_off
 from circletake.usecases.tools import TenantAtWork, Tools
 
@@ -51,6 +52,7 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
         files = await _files(session, takes)
         plate = await _plate(session, generation.id)
         shot_code = await session.scalar(select(Shot.code).where(Shot.id == generation.shot_id))
+        marked = await _mark(session, generation)
     with tempfile.TemporaryDirectory(dir=tools.scratch) as name:
         folder = Path(name)
         paths = await _fetch(tools, tenant, files, folder)
@@ -65,7 +67,7 @@ async def draw_sheet(tools: Tools, step: ClaimedStep) -> None:
                     f"generation {str(generation.id)[-6:]}",
                 ]
             ),
-            takes=[_panel(generation, take, paths.get(take.id)) for take in takes],
+            takes=[_panel(generation, take, paths.get(take.id), marked) for take in takes],
             plate=plate_path,
             target=sheet,
         )
@@ -110,7 +112,16 @@ async def _fetch_one(tools: Tools, tenant: TenantAtWork, file: MediaFile, folder
     return path
 
 
-def _panel(generation: Generation, take: Take, path: Path | None) -> SheetTake:
+async def _mark(session: TenantSession, generation: Generation) -> str | None:
+    """Return what is burnt into the takes of a studio that gives out none unapproved: on a sheet of one take that is
+    nearly as large as the take itself."""
+    if not await approval_demanded(session, generation.tenant_id):
+        return None
+    code = await session.scalar(select(Production.code).where(Production.id == generation.production_id))
+    return f"PREVIEW  {code}"
+
+
+def _panel(generation: Generation, take: Take, path: Path | None, marked: str | None) -> SheetTake:
     """`label` says what became of it, or how it differs from its generation."""
     changed = (take.changes or {}).get("rung", "").replace("_", " ")
     if model_of(generation, take) != generation.model_id:
@@ -122,6 +133,7 @@ def _panel(generation: Generation, take: Take, path: Path | None) -> SheetTake:
         cost_usd=f"{take.cost_usd or 0:.2f}",
         label=take.failure_code or changed,
         path=path,
+        mark=f"{marked}  take {take.number} {str(take.id)[-6:]}" if marked else "",
     )
 
 

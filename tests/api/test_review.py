@@ -223,6 +223,51 @@ async def test_an_inbox_shows_what_its_owner_may_decide(house: House) -> None:
     await house.mo.call("PUT", switch, json={"on": False})
 
 
+CONSULT = b"""\
+pack: consult-first
+version: 1
+dated: 2026-11-22
+title: House rules
+sources:
+  memo: {title: A memo, document: memo 4, date: 2026-11, seen: read}
+rules:
+  - id: designer
+    says: Concept art is talked over with the production designer.
+    outcome: notify
+    when: {kind: {is: concept_art}}
+    requires: [{consultation: production_designer}]
+    source: memo
+"""
+
+
+async def test_a_policy_pack_can_want_a_consultation_before_an_approval(house: House) -> None:
+    """What was asked for without it runs as the rule says; approved it is only once the talk is on record."""
+    counsel = await house.studio.person("rights_clearance_manager", name="Lea")
+    made = await house.studio.call(
+        "POST", "/v1/policy-packs", data=CONSULT, headers={"Content-Type": "application/yaml"}
+    )
+    assert made.status == 201, made.body
+    signature = {"version": 1, "sha256": made.json["sha256"], "reference": "memo 4"}
+    await counsel.post("/v1/policy-packs/consult-first/signatures", signature)
+    production = (await house.studio.production())["id"]
+    chosen = {"packs": [{"pack_id": "consult-first", "version": 1}]}
+    await counsel.call("PUT", f"/v1/productions/{production}/policy-packs", json=chosen)
+    asked = await house.rita.post(
+        "/v1/generations",
+        {"production_id": production, "kind": "concept_art", "prompt": "a quay"},
+        headers={"Prefer": "wait=30"},
+    )
+    take = asked.json["takes"][0]["id"]
+    await house.rob.post(f"/v1/takes/{take}/circle")
+    version = (await house.rob.post(f"/v1/takes/{take}/versions")).json
+    refused = await house.status(version, "approved")
+    assert (refused.status, refused.json["code"]) == (409, "not_approvable")
+    assert [each["code"] for each in refused.json["missing"]] == ["consultation_required"]
+    said = {"production_id": production, "role": "production_designer", "held_on": "2026-11-20"}
+    assert (await house.mo.post("/v1/consultations", {**said, "name": "Pat"})).status == 201
+    assert (await house.status(version, "approved")).status == 200
+
+
 async def test_consultations_and_authorship_are_kept_as_they_were_entered(house: House) -> None:
     """With whom, when, about what; who painted. What doesn't exist or hasn't happened is refused with a pointer."""
     said = {"production_id": house.production["id"], "role": "director", "held_on": "2026-11-01"}

@@ -112,15 +112,16 @@ def _even(size: Size) -> Size:
     return Size(max(2, size.width // 2 * 2), max(2, size.height // 2 * 2))
 
 
+def mark_lightly(rgb: Any, text: str) -> Any:
+    """Repeat a text all over a picture, without a band."""
+    height, width = rgb.shape[:2]
+    keep, add = _repeated(width, height, text)
+    return _Overlay(_grey(keep * 255), _grey(add)).on(rgb)
+
+
 def _overlay(width: int, height: int, mark: PreviewMark) -> _Overlay:
     """Draw a mark for frames of this size."""
-    repeated = _repeated(width, height, mark.short)
-    shadow = np.zeros_like(repeated)
-    shadow[1:, 1:] = repeated[:-1, :-1]
-    dark = _DARK * shadow * (1 - repeated)
-    light = _LIGHT * repeated
-    keep = (1 - dark) * (1 - light)
-    add = light * 255
+    keep, add = _repeated(width, height, mark.short)
     band = _band(width, height, mark.whole)
     top = height - band.shape[0]
     keep[top:] = _BAND * (1 - band)
@@ -128,11 +129,22 @@ def _overlay(width: int, height: int, mark: PreviewMark) -> _Overlay:
     return _Overlay(_grey(keep * 255), _grey(add))
 
 
+def _repeated(width: int, height: int, text: str) -> tuple[Any, Any]:
+    """Return the text all over the frame as what is kept of the picture, 0-1, and what is added to it, 0-255."""
+    repeated = _tiles(width, height, text)
+    shadow = np.zeros_like(repeated)
+    shadow[1:, 1:] = repeated[:-1, :-1]
+    dark = _DARK * shadow * (1 - repeated)
+    light = _LIGHT * repeated
+    keep = (1 - dark) * (1 - light)
+    return keep, light * 255
+
+
 def _grey(values: Any) -> Any:
     return np.ascontiguousarray(np.repeat(np.rint(values).astype(np.uint8)[..., None], 3, axis=2))
 
 
-def _repeated(width: int, height: int, text: str) -> Any:
+def _tiles(width: int, height: int, text: str) -> Any:
     """Return the text all over the frame, tilted, each row shifted against the one above: 0-1, one for ink."""
     size = max(11, round(math.hypot(width, height) / 52))
     side = math.ceil(math.hypot(width, height)) + 2 * size

@@ -12,6 +12,7 @@ import numpy as np
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.encoding import encode_jpeg
 from circletake.adapters.vision.lettering import Colour, Lettering, clock
+from circletake.adapters.vision.previews import mark_lightly
 from circletake.adapters.vision.thumbnails import Look, look_at
 from circletake.domain.frames import Box, Grid, GridStyle, Size, centred, fit_inside, grid_for
 from circletake.ports import PictureRefused, SheetTake
@@ -108,7 +109,7 @@ def _draw_cell(canvas: Any, letters: Lettering, cell: _Cell, box: Box, grid: Gri
     frame = Box(box.left, box.top, grid.frame.width, grid.frame.height)
     if cell.look is not None:
         _fill(canvas, frame, _PANEL)
-        _draw_picture(canvas, letters, cell.look, frame)
+        _draw_picture(canvas, letters, cell, cell.look, frame)
     else:
         _draw_missing(canvas, letters, cell, frame)
     caption = Box(box.left, frame.bottom, box.width, box.bottom - frame.bottom)
@@ -119,16 +120,19 @@ def _draw_cell(canvas: Any, letters: Lettering, cell: _Cell, box: Box, grid: Gri
         _draw_caption(canvas, letters, cell.take, caption, label=cell.look is not None or bool(cell.missing))
 
 
-def _draw_picture(canvas: Any, letters: Lettering, look: Look, frame: Box) -> None:
+def _draw_picture(canvas: Any, letters: Lettering, cell: _Cell, look: Look, frame: Box) -> None:
     height, width = look.pixels.shape[:2]
     size = fit_inside(Size(width, height), Size(frame.width, frame.height), enlarge=True)
     place = centred(size, frame)
     smaller = size.width < width
-    canvas[place.top : place.bottom, place.left : place.right] = cv2.resize(
+    drawn = cv2.resize(
         look.pixels,
         (size.width, size.height),
         interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC,
     )
+    if cell.take is not None and cell.take.mark:
+        drawn = mark_lightly(drawn, cell.take.mark)
+    canvas[place.top : place.bottom, place.left : place.right] = drawn
     if look.seconds is not None:
         _draw_play_mark(canvas, letters, look.seconds, place)
 
