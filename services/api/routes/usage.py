@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
+from pydantic import BeforeValidator
 
 from circletake.domain.errors import invalid
 from circletake.domain.money.usage import UsageBy
@@ -24,6 +25,15 @@ GroupBy = Annotated[
 CSV = "text/csv"
 
 
+def _written_out(value: object) -> object:
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("write the time out, for example 2026-11-22T18:00:00Z")
+    return value
+
+
+At = Annotated[Moment, BeforeValidator(_written_out)]  # else a bare number is read as a Unix time
+
+
 @router.get(
     "",
     response_model=UsageReply,
@@ -35,9 +45,9 @@ async def get(
     group_by: GroupBy = [],  # noqa: B006 - FastAPI copies it
     production_id: UUID | None = None,
     since: Annotated[
-        Moment | None, Query(alias="from", description="Takes that were asked for since then")
+        At | None, Query(alias="from", description="Takes that were asked for since then")
     ] = None,
-    until: Annotated[Moment | None, Query(alias="to", description="And before then")] = None,
+    until: Annotated[At | None, Query(alias="to", description="And before then")] = None,
     accept: Annotated[str | None, Header(description=f"`{CSV}` gives the same as a table")] = None,
 ) -> Response:
     """Read what was made and what it cost, in the groups you name: takes made, succeeded, filtered and circled, what
