@@ -20,6 +20,7 @@ from circletake.records.generations import Generation
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.enforcement_costs import judging_fits
+from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.material_work import Work
 from circletake.usecases.money.budgets import reserve_call, settle_call
 from circletake.usecases.permission.gate import depicted
@@ -54,22 +55,25 @@ async def paid_judging(
             raise ModelDown(f"{card.id} would pass the enforcement's cost cap", retryable=False)
         await _require_permission(session, work, file)
         room = await reserve_call(session, **_budgets(work, file), estimate=estimate)
-        if not room.room:
-            raise ModelDown(room.lines[0].says, retryable=False)
-        await session.execute(
-            insert(EvaluatorCall).values(
-                id=call_id,
-                tenant_id=work.step.tenant_id,
-                check_id=work.check.id,
-                media_id=file.id,
-                model_id=card.id,
-                evaluator=str(evaluator),
-                request_hash=work.tenant.seal.keyed_hash(request),
-                estimate_usd=estimate,
-                billed=Billed.UNKNOWN.value,
-                cost_usd=estimate,  # until somebody knows better
+        if room.room:
+            await session.execute(
+                insert(EvaluatorCall).values(
+                    id=call_id,
+                    check_id=work.check.id,
+                    media_id=file.id,
+                    **_budgets(work, file),
+                    model_id=card.id,
+                    evaluator=str(evaluator),
+                    request_hash=work.tenant.seal.keyed_hash(request),
+                    estimate_usd=estimate,
+                    billed=Billed.UNKNOWN.value,
+                    cost_usd=estimate,  # until somebody knows better
+                )
             )
-        )
+        if room.soft_crossed or not room.room:  # which is told
+            await wake_dispatcher(session)
+    if not room.room:
+        raise ModelDown(room.lines[0].says, retryable=False)
     try:
         with work.paid:
             answer = await call()
