@@ -170,7 +170,9 @@ class _Desk:
             added = await self._post(f"/v1/reference-sets/{draft['id']}/references", {"media_id": media})
             while added["state"] == "inspecting":
                 added = await self._get(f"/v1/references/{added['id']}")
-        await self._post(f"/v1/reference-sets/{draft['id']}/approve", {"accept_findings": True})
+        approver = await self._studio.person("approver")
+        place = f"/v1/reference-sets/{draft['id']}/approve"
+        await self._post(place, {"accept_findings": True}, token=approver)
         return {"character_id": made["id"]}
 
     async def upload(self, path: Path) -> str:
@@ -220,8 +222,12 @@ class _Desk:
             shares[part] = shares.get(part, 0.0) + cpu_seconds([pid]) - before[name]
         return shares, peak
 
-    async def _post(self, path: str, body: Any, *, wait: bool = True) -> dict[str, Any]:
+    async def _post(
+        self, path: str, body: Any, *, wait: bool = True, token: str | None = None
+    ) -> dict[str, Any]:
         headers = {**self._studio.headers, **(_WAIT if wait else {})}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         url = f"{self._studio.stack.api_url}{path}"
         async with self._studio.http.post(url, json=body, headers=headers) as answer:
             return await _read(answer)

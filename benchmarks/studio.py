@@ -13,7 +13,10 @@ import asyncpg
 import psutil  # type: ignore[import-untyped]
 
 from services.embedded.own import Options
+from services.embedded.sign_in.local import LocalSignIn
 from services.embedded.stack import APPLICATION, INFRASTRUCTURE, Stack
+
+_SLUG = "bench"
 
 # ours: what a take costs outside the model, the databases and the object store
 PRODUCT = ("api", "dispatcher", "worker")
@@ -67,6 +70,10 @@ class Studio:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 
+    async def person(self, *roles: str) -> str:
+        """Return the token of somebody who has signed in with these roles."""
+        return await LocalSignIn.of(self.stack, self.http).token(_SLUG, "Ada", *roles, subject="ada")
+
     def work(self, takes: int) -> dict[str, Any]:
         """Concept art without inputs: one 1024 x 1024 JPEG per take."""
         return {
@@ -105,9 +112,16 @@ async def open_studio(stack: Stack, http: aiohttp.ClientSession) -> Studio:
         http,
         f"{stack.api_url}/admin/v1/tenants",
         operator,
-        {"slug": "bench", "name": "Bench", "key": {"name": "bench"}},
+        {"slug": _SLUG, "name": "Bench", "key": {"name": "bench"}},
     )
     key = tenant["key"]["text"]
+    sign_in = LocalSignIn.of(stack, http)
+    async with http.put(
+        f"{stack.api_url}/admin/v1/tenants/{tenant['tenant']['id']}/identity-providers/local",
+        json=sign_in.provider(_SLUG),
+        headers=operator,
+    ) as answer:
+        answer.raise_for_status()
     production = await _made(
         http,
         f"{stack.api_url}/v1/productions",

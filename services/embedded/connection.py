@@ -18,6 +18,8 @@ class Connection:
     bedrock_url: str
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
+    sign_in_url: str = ""
+    sign_in_secret: str = field(default="", repr=False)  # enters people and signs them in without a browser
 
     def write(self, home: Home) -> Path:
         """Write `connection.json`, mode 600, and return its path."""

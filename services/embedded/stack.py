@@ -293,6 +293,8 @@ class Stack:
             bedrock_url=own.url("bedrock"),
             database_url=own.database_url("app"),
             redis_url=own.redis_url,
+            sign_in_url=own.url("sign_in"),
+            sign_in_secret=self.facts.sign_in_secret,
         )
 
     def pids(self) -> dict[str, int]:

@@ -41,6 +41,7 @@ _CHANGED = {
     "new_seed": "new seed",
     "inpaint_region": "region repainted",
 }
+_APPROVER = "Grace Okafor"
 _SHOWN = ("face", "hair", "wardrobe")
 _SECONDS = 300.0
 _CONFLICT = 409
@@ -126,14 +127,15 @@ class Continuity:
 
     async def _approve(self, draft: Found, bad: Sequence[Found]) -> None:
         path = f"/v1/reference-sets/{draft['id']}/approve"
-        refused = await self._studio.call("POST", path, json={})
+        approver = await self._studio.person(_APPROVER, "approver")
+        refused = await approver.call("POST", path, json={})
         removed = [await self._studio.call("DELETE", f"/v1/references/{one['id']}") for one in bad]
         # those that stay are looked at again: what was said of them may have been about the ones taken out
         left = await self._studio.expect("GET", f"/v1/reference-sets/{draft['id']}")
         await asyncio.gather(
             *(self._until(f"/v1/references/{one['id']}", "inspected_at") for one in left["references"])
         )
-        approved = await self._studio.expect("POST", path, json={})
+        approved = await approver.expect("POST", path, json={})
         problem = None
         if refused.status != _CONFLICT:
             problem = f"expected 409 while the wrong ones were in it, got {refused.status}"

@@ -13,6 +13,7 @@ from services.embedded.demo.plates import Material
 from services.embedded.demo.receiver import Receiver
 from services.embedded.demo.show import Show
 from services.embedded.demo.studio import Output, Studio
+from services.embedded.sign_in.people import ROLES
 from services.embedded.stack import Stack
 
 _WEBHOOK_SECONDS = 20.0
@@ -139,8 +140,9 @@ class Proof:
     async def walls(self, studio: Studio, stranger: Studio, outcome: Outcome) -> None:
         first = outcome.takes[0]
         generation, take, media = first.generation["id"], first.take["id"], first.take["media_id"]
+        everything = await stranger.person("Sam", *ROLES)  # refused for whose it is, and for nothing else
         attempts = await walls.ask_over_http(
-            stranger,
+            everything,
             {
                 "take": ("GET", f"/v1/takes/{take}"),
                 "circle": ("POST", f"/v1/takes/{take}/circle"),

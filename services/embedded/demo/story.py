@@ -20,6 +20,7 @@ from services.embedded.demo.proof import Proof
 from services.embedded.demo.receiver import Event, Receiver
 from services.embedded.demo.show import Show, Untrue
 from services.embedded.demo.studio import Output, Studio
+from services.embedded.sign_in.local import LocalSignIn
 from services.embedded.stack import Stack
 
 _EVENTS = (
@@ -35,6 +36,7 @@ _EVENTS = (
     "consistency_enforcement.finished",
 )
 _WORK_SECONDS = 600.0
+_SUPERVISOR = "Ada Marsh"
 _AT_ONCE = 4  # downloads under way
 
 
@@ -77,7 +79,8 @@ class Story:
     # --- before the work ------------------------------------------------------------------------------------------
 
     async def _onboard(self, http: aiohttp.ClientSession) -> tuple[Studio, Studio]:
-        operator = Studio(http, self._stack.api_url, "operator", self._stack.facts.admin_key)
+        sign_in = LocalSignIn.of(self._stack, http)
+        operator = Studio(http, self._stack.api_url, "operator", self._stack.facts.admin_key, sign_in)
         studio = await operator.onboard("harbour-light", "Harbour Light")
         stranger = await operator.onboard("second-reel", "Second Reel")
         for one in (studio, stranger):
@@ -202,14 +205,20 @@ class Story:
         left = [one.take["id"] for one in outcome.takes if one.take["id"] not in circled]
         if not circled or not left:
             raise Untrue("expected a take to circle and another to reject")
+        alone = await studio.call("POST", f"/v1/takes/{circled[0]}/circle", json={})
+        problem = None if (alone.document or {}).get("code") == "person_required" else f"got {alone.status}"
+        self._show.check("review", "the pipeline's key alone circles nothing: a person has to", problem)
+        supervisor = await studio.person(_SUPERVISOR, "reviewer", "approver")
         for take in circled:
-            await studio.expect("POST", f"/v1/takes/{take}/circle", json={"reason": "reads best in the cut"})
+            body = {"reason": "reads best in the cut"}
+            await supervisor.expect("POST", f"/v1/takes/{take}/circle", json=body)
         # of the elements when there are several
         elements = [one.take["id"] for one in outcome.takes if one.kind == "element"]
         rejected = ([take for take in elements if take in left] or left)[-1]
         body = {"reason": "too loud for this shot"}
-        shown = await studio.expect("POST", f"/v1/takes/{rejected}/reject", json=body)
+        shown = await supervisor.expect("POST", f"/v1/takes/{rejected}/reject", json=body)
         problem = None if shown["rejected"] else "expected rejected: true"
-        self._show.check("review", f"{len(circled)} takes circled, one rejected with its reason", problem)
+        claim = f"{_SUPERVISOR} signs in, circles {len(circled)} takes and rejects one with a reason"
+        self._show.check("review", claim, problem)
         marks = dict.fromkeys(circled, "circled") | {rejected: "rejected"}
         outcome.takes = [replace(one, mark=marks.get(one.take["id"], "")) for one in outcome.takes]

@@ -6,13 +6,14 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
 
 from services.embedded.demo.plates import Still
 from services.embedded.demo.show import Untrue
+from services.embedded.sign_in.local import LocalSignIn
 
 _POLL_SECONDS = 0.2
 
@@ -40,12 +41,13 @@ class Output:
 
 @dataclass(slots=True)
 class Studio:
-    """One caller: its name, its key, and what the operator's answer said of its tenant."""
+    """One caller: its name, its key or a person's token, and what the operator's answer said of its tenant."""
 
     http: aiohttp.ClientSession
     base: str
     name: str
     key: str = field(repr=False)
+    sign_in: LocalSignIn
     tenant: Mapping[str, Any] = field(default_factory=dict)
 
     async def call(self, method: str, path: str, **kwargs: Any) -> Reply:
@@ -70,11 +72,19 @@ class Studio:
         return reply.document
 
     async def onboard(self, slug: str, name: str) -> "Studio":
-        """As the operator: make a tenant, and return its first key's caller."""
+        """As the operator: make a tenant, enter who vouches for its people, and return its first key's caller."""
         made = await self.expect(
             "POST", "/admin/v1/tenants", json={"slug": slug, "name": name, "key": {"name": "pipeline"}}
         )
-        return Studio(self.http, self.base, name, made["key"]["text"], made["tenant"])
+        place = f"/admin/v1/tenants/{made['tenant']['id']}/identity-providers/local"
+        await self.expect("PUT", place, json=self.sign_in.provider(slug))
+        return Studio(self.http, self.base, name, made["key"]["text"], self.sign_in, made["tenant"])
+
+    async def person(self, name: str, *roles: str) -> "Studio":
+        """Sign somebody in: the same caller with a person's token in place of the key."""
+        slug = self.tenant["slug"]
+        token = await self.sign_in.token(slug, name, *roles, subject=name.lower())
+        return replace(self, name=name, key=token)
 
     async def upload(self, still: Still, **declared: Any) -> Mapping[str, Any]:
         """Declare, PUT straight into the bucket, complete, and wait until it has been inspected."""
