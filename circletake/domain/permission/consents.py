@@ -117,7 +117,7 @@ class ConsentScope:
     territories: frozenset[str] = frozenset()
     shot_ids: frozenset[UUID] = frozenset()
     sequence_ids: frozenset[UUID] = frozenset()
-    since: date | None = None  # None: from the day it was signed
+    since: date | None = None  # None: from the day it was signed, which has to come before any request
     until: date | None = None
     no_end: bool = False
 

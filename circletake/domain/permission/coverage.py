@@ -142,9 +142,11 @@ def _of_dates(consent: Consent, use: Use) -> Iterator[Line]:
                 f" ({use.time_zone}): a consent has to come first."
             ),
         )
-    since = scope.since or signed_on
-    if since is not None and today < since:
-        yield "not_yet_in_term", f"The term of consent {consent.id} begins on {since} ({use.time_zone})."
+    if scope.since is not None and today < scope.since:
+        yield (
+            "not_yet_in_term",
+            f"The term of consent {consent.id} begins on {scope.since} ({use.time_zone}).",
+        )
     if scope.until is None and not scope.no_end:
         yield "term_not_stated", f"Consent {consent.id} states no end of its term: get one that does."
     elif is_over(scope, use.at, zone) and consent.state is not ConsentState.EXPIRED:
