@@ -16,6 +16,8 @@ from schemathesis.specs.openapi import checks
 
 from circletake.domain.webhooks import EVENT_TYPES
 from services.embedded.stack import Stack
+from tests.consenting import character as character_played
+from tests.consenting import consent, performer, portrayal
 from tests.gateway import Client, Studio, onboard
 
 EXAMPLES = int(os.environ.get("CIRCLETAKE_SCHEMATHESIS_EXAMPLES", "5"))
@@ -45,6 +47,7 @@ SPARED = {
         "look_id",
         "reference_id",
         "profile_id",
+        "performer_id",
     )
 }
 PACK = b"""\
@@ -162,7 +165,13 @@ async def studio_guide(guest: Studio) -> Guide:
             "disclosed_at": "2026-11-20T10:00:00Z",
         },
     )
+    performed = await performer(guest)
+    ghost = await character_played(guest, production)
+    agreed = await consent(guest, performed["id"], production)
     known = {
+        "performer_id": performed["id"],
+        "portrayal_id": (await portrayal(guest, ghost, performed["id"]))["id"],
+        "consent_id": agreed["id"],
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
         "disclosure_id": disclosed.json["id"],

@@ -17,6 +17,8 @@ import pytest
 from services.embedded.stack import Stack
 from tests.cast import character as known_character
 from tests.cast import portrait
+from tests.consenting import PDF, consent, performer, portrayal
+from tests.consenting import character as character_played
 from tests.gateway import Client, Studio
 
 # A valid body for each operation that takes one, so that it is the id that is refused.
@@ -42,6 +44,29 @@ BODIES: dict[str, Any] = {
     "POST /v1/versions/{version_id}/status": {"status": "retake"},
     "POST /v1/versions/{version_id}/notes": {"note": "mine"},
     "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
+    "POST /v1/characters/{character_id}/portrayals": {"performer_id": str(uuid.uuid4())},
+    "POST /v1/characters/{character_id}/exemptions": {
+        "performer_id": str(uuid.uuid4()),
+        "kinds": ["cleanup"],
+        "reason": "cosmetics",
+        "explanation": "mine",
+        "until": "2099-12-31",
+    },
+    "POST /v1/characters/{character_id}/synthetic-performer-notices": {
+        "value_statement": "mine",
+        "notice_on": "2026-11-01",
+    },
+    "POST /v1/performers/{performer_id}/consents": {"replica_type": "background"},
+    "POST /v1/performers/{performer_id}/compensation-events": {
+        "production_id": str(uuid.uuid4()),
+        "basis": "fee",
+        "amount": "1",
+        "currency": "USD",
+        "paid_at": "2026-11-20T10:00:00Z",
+    },
+    "PATCH /v1/performers/{performer_id}": {"external_ref": "mine"},
+    "PATCH /v1/consents/{consent_id}": {"external_ref": "mine"},
+    "PATCH /v1/synthetic-performer-notices/{notice_id}": {"bargaining_status": "agreed"},
     "PUT /v1/looks/{look_id}/shots": {"shot_ids": []},
     "PUT /v1/productions/{production_id}/policy-packs": {"packs": []},
     "PUT /v1/budgets/productions/{production_id}": {"hard_usd": "1"},
@@ -57,7 +82,11 @@ sources: {memo: {title: A memo, document: memo 4, date: 2026-11, seen: read}}
 rules:
   - {id: finals, says: Ask first., outcome: notify, when: always, source: memo}
 """
-CSV = {"POST /v1/productions/{production_id}/shots/import"}
+# what isn't sent as JSON
+FILES = {
+    "POST /v1/productions/{production_id}/shots/import": ("text/csv", b"code\nX_0010\n"),
+    "PUT /v1/consents/{consent_id}/document": ("application/pdf", b"%PDF-1.7"),
+}
 # their ids name what every studio shares
 SHARED = {"model_id"}
 
@@ -123,6 +152,27 @@ async def theirs(studio: Studio) -> dict[str, str]:
     disclosed = await studio.post(
         "/v1/disclosures", {**TOLD, "production_id": production["id"], "take_id": take["id"]}
     )
+    ghost = await character_played(studio, production)
+    performed = await performer(studio)
+    played = await portrayal(studio, ghost, performed["id"])
+    agreed = await consent(studio, performed["id"], production)
+    paper = {"If-Match": "*", "Content-Type": "application/pdf"}
+    kept = await studio.call("PUT", f"/v1/consents/{agreed['id']}/document", data=PDF, headers=paper)
+    assert kept.status == 200
+    exempted = await everybody.post(
+        f"/v1/characters/{ghost}/exemptions",
+        {
+            "performer_id": performed["id"],
+            "kinds": ["cleanup"],
+            "reason": "cosmetics",
+            "explanation": "a blemish",
+            "until": "2099-12-31",
+        },
+    )
+    noticed = await everybody.post(
+        f"/v1/characters/{ghost}/synthetic-performer-notices",
+        {"value_statement": "nobody could play it", "notice_on": "2026-11-01"},
+    )
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
@@ -146,6 +196,11 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "event_id": event["id"],
         "person_id": person["person_id"],
         "delivery_id": str(uuid.uuid4()),
+        "performer_id": performed["id"],
+        "portrayal_id": played["id"],
+        "consent_id": agreed["id"],
+        "exemption_id": exempted.json["id"],
+        "notice_id": noticed.json["id"],
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
         "disclosure_id": disclosed.json["id"],
@@ -179,9 +234,9 @@ async def test_every_route_answers_another_studio_with_404(
 async def _call(studio: Client, method: str, path: str, ids: dict[str, str]) -> tuple[int, bytes]:
     operation = f"{method} {path}"
     headers = {"If-Match": "*"}
-    if operation in CSV:
-        headers["Content-Type"] = "text/csv"
-        answer = await studio.call(method, path.format(**ids), data=b"code\nX_0010\n", headers=headers)
+    if operation in FILES:
+        headers["Content-Type"], content = FILES[operation]
+        answer = await studio.call(method, path.format(**ids), data=content, headers=headers)
     else:
         answer = await studio.call(
             method,
@@ -222,6 +277,8 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         f"generations?shot_id={theirs['shot_id']}",
         f"media?production_id={theirs['production_id']}",
         f"media?sha256={sha256}",
+        f"consents?performer_id={theirs['performer_id']}",
+        f"portrayals?character_id={theirs['character_id']}",
         f"budgets?production_id={theirs['production_id']}",
         f"usage?production_id={theirs['production_id']}",
     ):
