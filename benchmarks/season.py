@@ -117,6 +117,7 @@ class _Season:
             sender=cast(Any, None),
             evaluator=evaluator,
             rules=load_rules(),
+            cuts=cast(Any, None),
             scratch=folder,
         )
         # nothing of this tenant is picked by the dispatcher: what it costs is spent here

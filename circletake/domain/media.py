@@ -147,6 +147,14 @@ def verify_key(verification_id: UUID) -> str:
     return f"incoming/verify/{verification_id}"
 
 
+def cut_upload_key(cut_id: UUID) -> str:
+    return f"incoming/cuts/{cut_id}"
+
+
+def cut_key(production_id: UUID, cut_id: UUID, form: str) -> str:
+    return f"media/{production_id}/cuts/{cut_id}/cut.{form}"
+
+
 def media_prefix(production_id: UUID, shot_id: UUID | None, media_id: UUID) -> str:
     return f"media/{production_id}/{shot_id or 'production'}/{media_id}/"
 

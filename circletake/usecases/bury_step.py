@@ -13,6 +13,7 @@ from circletake.ports import Seal
 from circletake.records.base import TenantRecord
 from circletake.records.consistency import CheckMaterial
 from circletake.records.events import WebhookDelivery, WebhookEndpoint
+from circletake.records.exposure import Cut
 from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile, Verification
 from circletake.records.session import TenantSession
@@ -128,6 +129,7 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
     ends = {
         "inspect": _refuse_upload,
         "verify": _give_up_verification,
+        "cut": _give_up_cut,
         "judge": _give_up_file,
         "conclude": _give_up_check,
         "reference": give_up_reference,
@@ -144,6 +146,15 @@ async def _give_up_verification(session: TenantSession, tenant_id: UUID, verific
     if verification is not None and verification.state == "queued":
         verification.state, verification.finished_at = "failed", clock.now()
         await wake_waiters(session, verification.id)
+
+
+async def _give_up_cut(session: TenantSession, tenant_id: UUID, cut_id: UUID) -> None:
+    cut = await session.scalar(_own(Cut, tenant_id, cut_id))
+    if cut is not None and cut.state == "queued":
+        cut.state, cut.finished_at, cut.object_key = "refused", clock.now(), None
+        cut.problem_code = "dead_letter"
+        cut.problem_detail = "Reading this file ended its worker again and again."
+        await wake_waiters(session, cut.id)
 
 
 async def _give_up_delivery(session: TenantSession, tenant_id: UUID, delivery_id: UUID) -> None:

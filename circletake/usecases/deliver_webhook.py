@@ -126,6 +126,7 @@ _LINKS = (
     ("check", "check_id", "consistency-checks"),
     ("consent", "consent_id", "consents"),
     ("performer", "performer_id", "performers"),
+    ("cut", "cut_id", "cuts"),
     ("enforcement", "enforcement_id", "consistency-enforcements"),
     ("endpoint", "endpoint_id", "webhook-endpoints"),
 )

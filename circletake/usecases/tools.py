@@ -10,6 +10,7 @@ from sqlalchemy import select
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.tenants import TenantStorage
 from circletake.ports import (
+    CutReader,
     Evaluator,
     ManifestSigner,
     ModelCatalogue,
@@ -46,6 +47,7 @@ class Tools:
     sender: WebhookSender
     evaluator: Evaluator
     rules: JudgingRules
+    cuts: CutReader
     scratch: Path
     webhook_timeout_seconds: float = 20.0
     webhook_disable_after_hours: float = 120.0

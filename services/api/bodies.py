@@ -1,8 +1,11 @@
 """How large a body may be, by path: refused before it is read where its length is told, else while it comes in."""
 
+import hashlib
 from collections.abc import Mapping
+from typing import IO
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.problems import too_large
@@ -42,3 +45,16 @@ class BodyLimit:
             if len(named) == len(parts) and all(a in {"*", b} for a, b in zip(named, parts, strict=True)):
                 return limit
         return self._most
+
+
+async def spool(http: Request, target: IO[bytes], limit: int) -> tuple[bytes, int]:
+    """Write the body to the disk as it comes; return its SHA-256 and size."""
+    digest, size = hashlib.sha256(), 0
+    async for chunk in http.stream():
+        size += len(chunk)
+        if size > limit:
+            raise HTTPException(413)
+        digest.update(chunk)
+        target.write(chunk)
+    target.flush()
+    return digest.digest(), size

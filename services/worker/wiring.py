@@ -10,6 +10,7 @@ from circletake.adapters.c2pa.config import KmsKey, SigningConfig
 from circletake.adapters.c2pa.signer import C2paManifestSigner
 from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
+from circletake.adapters.cuts.reader import OtioCutReader
 from circletake.adapters.kms.vault import KmsVault
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
@@ -31,6 +32,7 @@ class Workshop:
     tools: Tools
     children: tuple[ChildPool, ...]
     desk: VisionPictureDesk
+    cuts: OtioCutReader
     sender: AiohttpWebhookSender
     clients: tuple[AwsClients, AwsClients]
     scratch: Scratch
@@ -38,6 +40,7 @@ class Workshop:
     async def close(self) -> None:
         await self.sender.close()
         self.desk.close()
+        self.cuts.close()
         for pool in self.children:
             pool.close()
         for clients in self.clients:
@@ -68,6 +71,7 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
     # small matrices: threads of BLAS in every child would only fight over the same cores
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - a composition root; the children inherit it
     judges = ChildPool(settings.worker.judge_slots)  # apart: each keeps the networks in its memory
+    cuts = OtioCutReader()
     sender = AiohttpWebhookSender(
         allow_loopback=settings.webhooks.allow_loopback, allowed_ports=settings.webhooks.allowed_ports
     )
@@ -85,13 +89,14 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         sender=sender,
         evaluator=LikenessEvaluator(judges, settings.worker.weights_dir, bounds=bounds),
         rules=load_rules(),
+        cuts=cuts,
         scratch=scratch.path,
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,
         poll_seconds=settings.worker.poll_seconds,
         public_url=settings.api.public_url,
     )
-    return Workshop(tools, (children, judges), desk, sender, (clients, model_clients), scratch)
+    return Workshop(tools, (children, judges), desk, cuts, sender, (clients, model_clients), scratch)
 
 
 def _signing(settings: Settings) -> SigningConfig:

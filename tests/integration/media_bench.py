@@ -207,6 +207,7 @@ async def bench(
             "sender": None,
             "evaluator": None,
             "rules": load_rules(),
+            "cuts": None,
             "scratch": tmp_path,
             **changes,
         }

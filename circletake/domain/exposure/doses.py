@@ -26,6 +26,7 @@ class Dose:
 
 NONE = Dose()
 WHOLE = Dose(Fraction(1))
+TRACE = Dose(Fraction(1, 1_000_000))  # some AI, how much isn't known yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class TakeDose:
     @property
     def frames(self) -> int:
         return sum(count for count, _, _ in self.runs)
+
+    @property
+    def most(self) -> Fraction:
+        """Return what was drawn of the frame of which most was."""
+        return max((Fraction(drawn, STEPS) for _, drawn, _ in self.runs), default=self.mean.generated)
 
     def between(self, first: Fraction, count: Fraction) -> Dose:
         """Return the mean over `count` frames from `first`, 0 being the take's first; where these frames aren't the

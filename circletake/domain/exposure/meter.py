@@ -14,12 +14,16 @@ Frames = tuple[int, int]  # the first, and the first after it
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A piece of picture where it is seen. `shot` says which pieces are one shot: a shot's id, or a clip's number."""
+    """A piece of picture where it is seen. `shot` says which pieces are one shot: a shot's id, or a clip's number.
+
+    `counts`: it is one of the shots even while its length isn't known.
+    """
 
     shot: UUID | int
     spans: Sequence[Frames]
     dose: Dose
     takes: tuple[UUID, ...] = ()
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Meter:
 
 def measure(placed: Sequence[Placed]) -> Meter:
     """Add up what is seen. What has no frame on screen counts nowhere."""
-    seen = [each for each in placed if any(first < last for first, last in each.spans)]
+    seen = [each for each in placed if each.counts or any(first < last for first, last in each.spans)]
     of_shot: dict[UUID | int, list[Placed]] = defaultdict(list)
     for each in seen:
         of_shot[each.shot].append(each)

@@ -1,10 +1,9 @@
 """Verification: what is known of a file. The gateway stores and hashes what is posted, and never opens it."""
 
-import hashlib
 import re
 import tempfile
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,6 +18,7 @@ from circletake.usecases.find_media import get_verification
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.request_verification import OwnFile, PostedFile, request_verification
 from services.api.auth import Reader, seal_of
+from services.api.bodies import spool
 from services.api.keys import Principal
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Wait, claim_of, json_hash, read_key, reply, until
@@ -113,24 +113,11 @@ async def _own(http: Request, who: Principal, desk: Gateway, key: str | None) ->
 
 
 async def _posted(http: Request, who: Principal, desk: Gateway, key: str | None, media_type: str) -> Answer:
-    with tempfile.NamedTemporaryFile(prefix="circletake-verify-") as spool:
-        digest, size = await _spool(http, spool.file, desk.settings.api.max_verify_bytes)
+    with tempfile.NamedTemporaryFile(prefix="circletake-verify-") as kept:
+        digest, size = await spool(http, kept.file, desk.settings.api.max_verify_bytes)
         if size == 0:
             raise Invalid([Violation("", "empty", "Send the file's bytes as the body.")])
-        return await _request(http, who, desk, key, digest, PostedFile(Path(spool.name), media_type))
-
-
-async def _spool(http: Request, target: IO[bytes], limit: int) -> tuple[bytes, int]:
-    """Write the body to the disk as it comes; return its SHA-256 and size."""
-    digest, size = hashlib.sha256(), 0
-    async for chunk in http.stream():
-        size += len(chunk)
-        if size > limit:
-            raise HTTPException(413)
-        digest.update(chunk)
-        target.write(chunk)
-    target.flush()
-    return digest.digest(), size
+        return await _request(http, who, desk, key, digest, PostedFile(Path(kept.name), media_type))
 
 
 async def _request(

@@ -14,6 +14,7 @@ from services.api.schemas.webhooks import (
     DigestData,
     DisabledData,
     EnforcementData,
+    ExposureData,
     GenerationData,
     HoldData,
     JudgedTakeData,
@@ -90,6 +91,14 @@ _SENT: dict[str, tuple[Any, str]] = {
     "consistency_enforcement.finished": (
         WebhookMessage[EnforcementData],
         "An enforcement has stopped: a take passed, or `stop_reason` says why none did.",
+    ),
+    "exposure.warning": (
+        WebhookMessage[ExposureData],
+        "The share of AI in a production, sequence or shot went past a limit that warns.",
+    ),
+    "exposure.limit": (
+        WebhookMessage[ExposureData],
+        "Something goes past a limit that holds or blocks: a held request, a take an approver circled, a cut.",
     ),
     "budget.soft": (
         WebhookMessage[BudgetData],

@@ -241,6 +241,7 @@ class Links(Reply):
     consent: str | None = None
     performer: str | None = None
     enforcement: str | None = None
+    cut: str | None = None
     endpoint: str | None = None
 
 
@@ -372,6 +373,20 @@ class CheckData(EventData):
     waiting_for: str | None = Field(description="Why it waits: an evaluator that is down")
     code: str | None = Field(default=None, description="Why it failed")
     sheet_media_id: UUID | None = Field(description="The continuity sheet, once it is drawn")
+
+
+class ExposureData(EventData):
+    production_id: UUID
+    shot_id: UUID | None = None
+    take_id: UUID | None = Field(default=None, description="The take that was circled")
+    cut_id: UUID | None = Field(default=None, description="The cut that counts now")
+    limit_id: UUID
+    scope: Literal["production", "sequence", "shot"]
+    scope_id: UUID
+    metric: Literal["share_of_shots", "screen_time", "frame_fraction"]
+    action: Literal["warn", "hold", "block"]
+    value: float = Field(description="What was set, 0 to 1")
+    reading: float = Field(description="What it comes to, 0 to 1")
 
 
 class EnforcementData(EventData):
