@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from circletake.domain.exposure.rates import parse_rate, rate_text
 from circletake.domain.shot_import import Outcome
 from circletake.domain.shots import FRAME_MAX, FRAME_MIN, MAX_NOTES
 from circletake.records.context import Shot
@@ -27,6 +28,21 @@ Bid = Annotated[
         description="What the shot would cost without AI: `GET /v1/usage?group_by=shot` shows the saving",
     ),
 ]
+
+
+def _exact(text: str) -> str:
+    return rate_text(parse_rate(text))
+
+
+FrameRate = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,7}(/[0-9]{1,7}|\.[0-9]{1,6})?$",
+        max_length=20,
+        description="Frames per second, 1 to 1000: `24`, `25` or `24000/1001`; `23.976` is read as the latter",
+    ),
+    AfterValidator(_exact),
+]
 FIRST_FRAME = "The first frame, for example 1001"
 LAST_FRAME = "The last frame, itself included"
 
@@ -45,12 +61,14 @@ class EditBody(Body):
 class ProductionBody(Body):
     code: Code
     title: ShortText
+    frame_rate: FrameRate = "24"
     external_ref: ExternalRef | None = None
 
 
 class ProductionEdit(EditBody):
     code: Code = Field(default_factory=str)
     title: ShortText = Field(default_factory=str)
+    frame_rate: FrameRate = Field(default_factory=str)
     external_ref: ExternalRef | None = None
 
 
@@ -107,6 +125,7 @@ class Versioned(Reply):
 
 class ProductionReply(Versioned):
     title: str
+    frame_rate: str = Field(description="Frames per second, exact; the meter of small doses counts with it")
 
 
 class EpisodeReply(Versioned):
