@@ -1,11 +1,12 @@
 """People's choices: a take is circled, uncircled or rejected. Every act stays on record."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import insert
 
 from circletake.domain.errors import Conflict
-from circletake.domain.people import Actor
+from circletake.domain.people import Actor, Role
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
@@ -14,6 +15,7 @@ from circletake.records.session import Database
 from circletake.usecases.announce_take import announce_take
 from circletake.usecases.end_take import one_take
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.exposure.limits import check_circle
 from circletake.usecases.find_generations import find_take
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.review.approvals import forbid_while_approved
@@ -32,9 +34,11 @@ async def act_on_take(
     take_id: UUID,
     act: str,
     reason: str | None,
+    roles: Collection[Role] = (),
 ) -> Take:
     """Circle, uncircle or reject a succeeded take. Circling lifts a rejection and the other way round; an act
-    that changes nothing is answered with the take as it is. Raises NotFound or Conflict."""
+    that changes nothing is answered with the take as it is. `roles` are the person's: past a limit on exposure that
+    holds, an approver has to circle. Raises NotFound or Conflict."""
     async with database.tenant(tenant_id) as session:
         found = await find_take(session, tenant_id, take_id)
         session.expunge(found)
@@ -50,6 +54,8 @@ async def act_on_take(
             return take
         if not circled:
             await forbid_while_approved(session, take)
+        elif not take.circled:
+            await check_circle(session, generation=generation, take=take, roles=roles)
         take.circled, take.rejected = circled, rejected
         take.circled_by = actor.person_id if circled else None
         act_id = new_id()

@@ -98,5 +98,6 @@ async def _act(desk: Gateway, who: Principal, take_id: UUID, act: str, reason: s
         take_id=take_id,
         act=act,
         reason=reason,
+        roles=who.roles,
     )
     return TakeReply.of(take)
