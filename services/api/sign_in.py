@@ -14,13 +14,26 @@ from sqlalchemy import text
 from circletake.domain.errors import Forbidden, Unauthenticated, Unavailable
 from circletake.domain.people import roles_in, scopes_of
 from circletake.kit import clock
-from circletake.ports import Issuer, SignInDown, TokenRefused, TokenVerifier, Vault
+from circletake.ports import Issuer, SignInDown, SignInPlaces, TokenRefused, TokenVerifier, Vault
 from circletake.records.session import Database
 from circletake.usecases.people.meet_person import SignedIn, meet_person, name_in
 from services.api.keys import CACHE_SECONDS, Principal, storage_of
 
 _LOOKUP = text("select * from provider_lookup(:issuer, :audiences)")
+_SIGN_IN = text("select * from sign_in_lookup(:slug)")
+_DOWN = "The studio's sign-in can't be reached, and without it nobody can be told from anybody: try again."
 _MOST_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SignInStart:
+    """As whom, and where, the console asks a studio's provider to sign people in."""
+
+    studio: str
+    issuer: str
+    client_id: str
+    scope: str
+    places: SignInPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +65,25 @@ class SignedInPeople:
         except TokenRefused as refused:
             raise Unauthenticated(refused.says, code=refused.code) from None
         except SignInDown:
-            raise Unavailable(
-                "The studio's sign-in can't be reached, and this token can't be checked without its keys:"
-                " try again.",
-                code="sign_in_unavailable",
-            ) from None
+            raise Unavailable(_DOWN, code="sign_in_unavailable") from None
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
         self._known[digest] = _Known(time.monotonic() + CACHE_SECONDS, principal, expires_at)
         return principal
+
+    async def begin(self, studio: str) -> SignInStart | None:
+        """Return where the console signs people of this studio in; None when the operator let it do so nowhere, or
+        there is no such studio. Raises Unavailable."""
+        async with self._database.role() as session:
+            row = (await session.execute(_SIGN_IN, {"slug": studio})).one_or_none()
+        if row is None:
+            return None
+        issuer = Issuer(row.issuer, row.audience, row.jwks_uri)
+        try:
+            places = await self._verifier.places(issuer)
+        except SignInDown:
+            raise Unavailable(_DOWN, code="sign_in_unavailable") from None
+        return SignInStart(studio, issuer.url, row.client_id, row.sign_in_scope, places)
 
     async def _verify(self, token: str, now: datetime) -> tuple[Principal, float]:
         row = await self._provider(token)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from services.embedded import people_command
 from services.embedded.connection import read_connection
 from services.embedded.home import AlreadyUp, Home, HomeRefused, default_home
 from services.embedded.own import Options
@@ -21,8 +22,8 @@ _QUICK_DEATHS = 3
 _DOWN_SECONDS = 90.0
 
 _DESCRIPTION = """\
-Postgres, Valkey, an S3 server with IAM, STS and KMS, the offline model server, a timestamp authority, the API, the
-dispatcher and the workers: on loopback, on free ports chosen at the first start, with everything they keep in one
+Postgres, Valkey, an S3 server with IAM, STS and KMS, the offline model server, a timestamp authority, a small sign-in
+for people, the API, the dispatcher and the workers: on loopback, on free ports chosen at the first start, with everything they keep in one
 folder. It survives restarts and kill -9. Remove the folder to start from nothing.
 """
 
@@ -57,15 +58,17 @@ def main() -> int:
     commands.add_parser("down", parents=[shared], help="stop the stack of this folder and wait for its end")
     commands.add_parser("status", parents=[shared], help="say what runs; exit code 3 when nothing does")
     commands.add_parser("paths", parents=[shared], help="print where data, logs and connection.json are")
+    people = commands.add_parser("people", help="say who can sign in here: people add, people list")
+    people_command.describe(people, shared)
     arguments = parser.parse_args()
     home = Home(arguments.home)
     if arguments.command == "up":
         if arguments.stop_with_parent:
             stop_with_parent()
         return _up(home, Options(arguments.workers, {}, arguments.instant, arguments.async_seconds))
-    if arguments.command in {"down", "status"}:
+    if arguments.command in _SHORT:
         try:
-            return _down(home) if arguments.command == "down" else _status(home)
+            return _SHORT[arguments.command](home, arguments)
         except HomeRefused as refusal:
             print(refusal, file=sys.stderr)
             return 1
@@ -123,6 +126,7 @@ def _greet(stack: Stack) -> None:
         "Console": connection.api_url + "/",
         "API": connection.api_url + "/v1",
         "Admin": connection.admin_url,
+        "Sign-in": connection.sign_in_url + "  (people: python -m services.embedded people list)",
         "S3": connection.s3_endpoint,
         "Models": connection.bedrock_url,
         "Connection": str(stack.home.connection_file) + "  (URLs and keys, mode 600)",
@@ -179,6 +183,13 @@ def _status(home: Home) -> int:
         connection = read_connection(home)
         print(f"  API {connection.api_url}   S3 {connection.s3_endpoint}   models {connection.bedrock_url}")
     return 0
+
+
+_SHORT: dict[str, Callable[[Home, argparse.Namespace], int]] = {
+    "down": lambda home, _: _down(home),
+    "status": lambda home, _: _status(home),
+    "people": lambda home, arguments: people_command.run(arguments, home),
+}
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ class _Known:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     keys: list[SigningKey] = field(default_factory=list)
-    configuration: Mapping[str, Any] = field(default_factory=dict)
+    places: SignInPlaces | None = None
+    placed: float = float("-inf")  # the last look for them
     fetched: float = float("-inf")  # with success
     tried: float = float("-inf")
     failed: bool = False  # the last try
@@ -71,17 +72,24 @@ class KeySets:
         raise SignInDown
 
     async def places(self, issuer: Issuer) -> SignInPlaces:
-        """Return where people sign in, as the discovery document says."""
+        """Return where people sign in, as the discovery document says; it is looked at every ten minutes."""
+        known = self._of(issuer)
+        async with known.lock:
+            age = self._now() - known.placed
+            if age >= (FRESH_SECONDS if known.places else AGAIN_SECONDS):
+                known.placed = self._now()
+                known.places = await self._find_places(issuer)
+        if known.places is None:
+            raise SignInDown
+        return known.places
+
+    async def _find_places(self, issuer: Issuer) -> SignInPlaces | None:
         try:
             found = await self._in_thread(self._configuration, issuer)
-            places = SignInPlaces(str(found["authorization_endpoint"]), str(found["token_endpoint"]))
-        except (FetchFailed, KeyError):
-            raise SignInDown from None
-        if any(
-            self._fetcher.problem(each) for each in (places.authorization_endpoint, places.token_endpoint)
-        ):
-            raise SignInDown
-        return places
+        except FetchFailed:
+            return None
+        told = [str(found.get(name)) for name in ("authorization_endpoint", "token_endpoint")]
+        return None if any(map(self._fetcher.problem, told)) else SignInPlaces(*told)
 
     def _of(self, issuer: Issuer) -> _Known:
         return self._known.setdefault((issuer.url, issuer.jwks_uri), _Known())

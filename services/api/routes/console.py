@@ -1,10 +1,24 @@
 """The front page and the consoles, for people with a browser."""
 
-from fastapi import APIRouter
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
-from circletake.domain.errors import NotFound
-from services.api.console.pages import FILES, SECURITY, STATIC, console_page, index_page
+from circletake.domain.errors import NotFound, Unavailable
+from services.api.console.pages import (
+    FILES,
+    SECURITY,
+    STATIC,
+    console_page,
+    index_page,
+    security_for,
+    sign_in_page,
+)
+from services.api.wiring import Gateway, gateway
+
+_STUDIO = re.compile(r"[a-z][a-z0-9-]{1,39}")
 
 router = APIRouter(include_in_schema=False)
 admin_router = APIRouter(include_in_schema=False)
@@ -22,8 +36,27 @@ async def studio_console() -> HTMLResponse:
         document="/v1/openapi.json",
         other_title="Operator console",
         other="/admin/console",
+        people=True,
     )
     return HTMLResponse(page, headers=SECURITY)
+
+
+@router.get("/console/sign-in")
+async def sign_in(desk: Annotated[Gateway, Depends(gateway)], request: Request) -> HTMLResponse:
+    """Where a person begins to sign in, and where the studio's provider sends them back to."""
+    asked = request.query_params
+    # `state` is ours: the studio stands at its end
+    studio = (asked.get("studio") or asked.get("state", "").rpartition(".")[2]).strip().lower()[:41]
+    if not studio:
+        return HTMLResponse(sign_in_page(), headers=SECURITY)
+    try:
+        start = await desk.people.begin(studio) if _STUDIO.fullmatch(studio) else None
+    except Unavailable as down:
+        return HTMLResponse(sign_in_page(studio=studio, told=down.detail), 503, headers=SECURITY)
+    if start is None:
+        told = "There is no sign-in for this studio here: check its name, or ask the operator."
+        return HTMLResponse(sign_in_page(studio=studio, told=told), 404, headers=SECURITY)
+    return HTMLResponse(sign_in_page(studio=studio, start=start), headers=security_for(start))
 
 
 @admin_router.get("/admin/console")
@@ -33,6 +66,7 @@ async def operator_console() -> HTMLResponse:
         document="/admin/v1/openapi.json",
         other_title="Studio console",
         other="/console",
+        people=False,
     )
     return HTMLResponse(page, headers=SECURITY)
 

@@ -197,7 +197,8 @@ class Continuity:
         return Take(code, view, take, await self._kept(take["media_id"]))
 
     async def _mark(self, take: Take, act: str, reason: str) -> None:
-        await self._studio.expect("POST", f"/v1/takes/{take.take['id']}/{act}", json={"reason": reason})
+        supervisor = await self._studio.person(_APPROVER, "approver")
+        await supervisor.expect("POST", f"/v1/takes/{take.take['id']}/{act}", json={"reason": reason})
         self._events[{"circle": "take.circled", "reject": "take.rejected"}[act]] += 1
 
     # --- the check ------------------------------------------------------------------------------------------------

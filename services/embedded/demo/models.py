@@ -34,6 +34,10 @@ class OfflineModels:
         while self._rules:
             await self._call("DELETE", f"drift/{self._rules.pop()}")
 
+    async def calls(self) -> int:
+        """How many calls the server has seen so far."""
+        return len((await self._call("GET", "calls"))["calls"])
+
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}"}
         url = f"{self._base}/_offline/{path}"

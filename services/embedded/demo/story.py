@@ -15,6 +15,7 @@ from services.embedded.demo.continuity import Continuity
 from services.embedded.demo.models import OfflineModels
 from services.embedded.demo.orders import requests_for
 from services.embedded.demo.outcome import ON_PLATE, Outcome, Take, path_of
+from services.embedded.demo.permission import Permission
 from services.embedded.demo.plates import Material
 from services.embedded.demo.proof import Proof
 from services.embedded.demo.receiver import Event, Receiver
@@ -69,6 +70,9 @@ class Story:
             pictures = await asyncio.to_thread(cast.bundled, self._folder)
             chapter = Continuity(studio, models, self._show, production["id"], pictures, self._folder)
             outcome.chapter = await chapter.tell()
+            permission = Permission(studio, models, self._show)
+            await permission.tell()
+            outcome.chapter.events += permission.events
             await self._proof.manifests(studio, outcome)
             await self._proof.webhooks(receiver, outcome)
             await self._proof.walls(studio, stranger, outcome)

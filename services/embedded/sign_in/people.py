@@ -1,10 +1,11 @@
 """The people of a stack, in a file of its home: who they are, their studio, their roles and a generated password."""
 
+import contextlib
+import fcntl
 import json
 import re
 import secrets
-import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -38,7 +39,13 @@ class PeopleFile:
 
     def __init__(self, home: Path) -> None:
         self._file = home / "people.json"
-        self._guard = threading.Lock()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time: the provider's threads, and who adds people from a terminal."""
+        with self._file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def all(self) -> list[LocalPerson]:
         if not self._file.exists():
@@ -63,7 +70,7 @@ class PeopleFile:
             raise Refused("Name the studio by its slug, for example northlight.")
         if not name.strip() or not name.isprintable():
             raise Refused("Give the person a name that can be read.")
-        with self._guard:
+        with self._alone():
             everybody = self.all()
             key = (studio, subject or f"{secrets.token_hex(8)}")
             before = {(each.studio, each.subject): each for each in everybody}
