@@ -1,6 +1,7 @@
 """Tables. Importing this package registers every one of them with `Record.metadata`."""
 
 from circletake.records import (
+    beta,
     characters,
     consistency,
     context,
@@ -22,6 +23,7 @@ from circletake.records.base import Record
 
 __all__ = [
     "Record",
+    "beta",
     "characters",
     "consistency",
     "context",

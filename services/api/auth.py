@@ -36,6 +36,7 @@ async def principal(
     who = await (desk.people if is_token else desk.keys).resolve(presented)
     request.state.api_key_id, request.state.person_id = who.api_key_id, who.person_id
     await desk.limits.count(request, str(who.api_key_id or who.person_id))
+    await desk.beta.admit(request, who.tenant_id)
     return who
 
 

@@ -23,6 +23,7 @@ from circletake.ports import ModelCatalogue, ObjectStore, TenantProvisioner, Vau
 from circletake.ports.policies import PolicyShelf
 from circletake.records.session import Database
 from circletake.settings import Settings, require
+from services.api.beta import BetaDoor
 from services.api.keys import KeyRing
 from services.api.limits import RequestLimits
 from services.api.live import LiveEvents
@@ -45,6 +46,7 @@ class Gateway:
     provisioner: TenantProvisioner
     cursors: Cursors
     keys: KeyRing
+    beta: BetaDoor
     people: SignedInPeople
     verifier: JoseTokenVerifier
     limits: RequestLimits
@@ -95,6 +97,7 @@ def build_gateway(settings: Settings) -> Gateway:
             cursor_secret.get_secret_value().encode() if cursor_secret else secrets.token_bytes(32)
         ),
         keys=KeyRing(database),
+        beta=BetaDoor(database),
         people=SignedInPeople(database, verifier, vault),
         verifier=verifier,
         limits=RequestLimits(settings.api.requests_per_minute),

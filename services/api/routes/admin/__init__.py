@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from services.api.routes.admin import identity_providers, keys, models, queue, settlements, tenants
+from services.api.routes.admin import beta, identity_providers, keys, models, queue, settlements, tenants
 
 ROUTERS: list[APIRouter] = [
     tenants.router,
     keys.router,
+    beta.router,
     identity_providers.router,
     queue.router,
     settlements.router,
