@@ -34,6 +34,11 @@ BODIES: dict[str, Any] = {
     "POST /v1/characters/{character_id}/looks": {"name": "mine"},
     "POST /v1/productions/{production_id}/characters": {"kind": "human", "script_name": "MARA"},
     "POST /v1/productions/{production_id}/episodes": {"code": "E01"},
+    "POST /v1/productions/{production_id}/exposure-limits": {
+        "metric": "screen_time",
+        "value": "0.1",
+        "action": "warn",
+    },
     "POST /v1/productions/{production_id}/consistency-profiles": {"statistic": "minimum"},
     "POST /v1/policy-packs/{pack_id}/signatures": {"version": 1},
     "POST /v1/policy-packs/{pack_id}/signatures/{signature_id}/withdraw": {"reason": "no"},
@@ -68,6 +73,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/consents/{consent_id}": {"external_ref": "mine"},
     "PATCH /v1/synthetic-performer-notices/{notice_id}": {"bargaining_status": "agreed"},
     "PUT /v1/looks/{look_id}/shots": {"shot_ids": []},
+    "PUT /v1/productions/{production_id}/time-zone": {"time_zone": "Europe/Berlin"},
     "PUT /v1/productions/{production_id}/policy-packs": {"packs": []},
     "PUT /v1/budgets/productions/{production_id}": {"hard_usd": "1"},
     "PUT /v1/budgets/shots/{shot_id}": {"hard_usd": "1"},
@@ -138,6 +144,10 @@ async def theirs(studio: Studio) -> dict[str, str]:
     for budget in (f"productions/{production['id']}", f"shots/{shot['id']}"):
         made_budget = await everybody.call("PUT", f"/v1/budgets/{budget}", json={"hard_usd": "100"})
         assert made_budget.status == 201
+    cut = await studio.post(f"{place}/cuts", {})
+    limited = await everybody.post(
+        f"{place}/exposure-limits", BODIES["POST /v1/productions/{production_id}/exposure-limits"]
+    )
     assert (await everybody.post(f"/v1/takes/{take['id']}/circle")).status == 200
     version = await everybody.post(f"/v1/takes/{take['id']}/versions")
     consultation = await everybody.post(
@@ -195,6 +205,8 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "verification_id": verification.json["id"],
         "event_id": event["id"],
         "person_id": person["person_id"],
+        "cut_id": cut.json["id"],
+        "limit_id": limited.json["id"],
         "delivery_id": str(uuid.uuid4()),
         "performer_id": performed["id"],
         "portrayal_id": played["id"],

@@ -5,19 +5,23 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from circletake.domain.people import Role
 from circletake.records.context import Production
 from circletake.usecases import edit_context, find_context
 from circletake.usecases.idempotency import Answer
-from services.api.auth import Reader, Writer, seal_of
+from circletake.usecases.permission.time_zones import set_time_zone
+from services.api.auth import Reader, Writer, person_with, seal_of
+from services.api.keys import Principal
 from services.api.paging import code_position, next_code_cursor
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, Cursor, IfMatch, PageSize, etag, link_next, reply, require_match
 from services.api.schemas.common import Code, ExternalRef, Page
-from services.api.schemas.context import ProductionBody, ProductionEdit, ProductionReply
+from services.api.schemas.context import ProductionBody, ProductionEdit, ProductionReply, TimeZoneBody
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/productions", tags=["productions"], responses=ALWAYS)
 Desk = Annotated[Gateway, Depends(gateway)]
+Manager = Annotated[Principal, Depends(person_with(Role.PRODUCTION_MANAGER, Role.RIGHTS_CLEARANCE_MANAGER))]
 
 
 def _answer(production: Production) -> Answer:
@@ -85,6 +89,24 @@ async def edit_production(
         production_id=production_id,
         values=body.values(),
         expect=lambda version: require_match(match, version),
+    )
+    response.headers["ETag"] = etag(production.version)
+    return ProductionReply.model_validate(production)
+
+
+@router.put("/{production_id}/time-zone")
+async def move_production(
+    production_id: UUID, body: TimeZoneBody, response: Response, who: Manager, desk: Desk
+) -> ProductionReply:
+    """Move a production to another time zone: from now on terms of consents end at midnight there. By a person who is
+    production manager or rights clearance manager."""
+    production = await set_time_zone(
+        desk.database,
+        await seal_of(desk, who),
+        tenant_id=who.tenant_id,
+        actor=who.actor,
+        production_id=production_id,
+        time_zone=body.time_zone,
     )
     response.headers["ETag"] = etag(production.version)
     return ProductionReply.model_validate(production)

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from circletake.domain.exposure.rates import parse_rate, rate_text
+from circletake.domain.permission.consents import zone_named
 from circletake.domain.shot_import import Outcome
 from circletake.domain.shots import FRAME_MAX, FRAME_MIN, MAX_NOTES
 from circletake.records.context import Shot
@@ -43,6 +44,23 @@ FrameRate = Annotated[
     ),
     AfterValidator(_exact),
 ]
+
+
+def _known_zone(name: str) -> str:
+    if zone_named(name) is None:
+        raise ValueError("there is no such time zone: give an IANA name, for example America/Los_Angeles")
+    return name
+
+
+TimeZone = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_+/-]+$",
+        max_length=64,
+        description="An IANA name, for example `America/Los_Angeles`: terms of consents end at midnight there",
+    ),
+    AfterValidator(_known_zone),
+]
 FIRST_FRAME = "The first frame, for example 1001"
 LAST_FRAME = "The last frame, itself included"
 
@@ -62,6 +80,7 @@ class ProductionBody(Body):
     code: Code
     title: ShortText
     frame_rate: FrameRate = "24"
+    time_zone: TimeZone = "UTC"
     external_ref: ExternalRef | None = None
 
 
@@ -70,6 +89,10 @@ class ProductionEdit(EditBody):
     title: ShortText = Field(default_factory=str)
     frame_rate: FrameRate = Field(default_factory=str)
     external_ref: ExternalRef | None = None
+
+
+class TimeZoneBody(Body):
+    time_zone: TimeZone
 
 
 class EpisodeBody(Body):
@@ -126,6 +149,7 @@ class Versioned(Reply):
 class ProductionReply(Versioned):
     title: str
     frame_rate: str = Field(description="Frames per second, exact; the meter of small doses counts with it")
+    time_zone: str = Field(description="Terms of consents end at midnight there")
 
 
 class EpisodeReply(Versioned):
