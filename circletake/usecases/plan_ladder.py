@@ -109,6 +109,12 @@ def plan_ladder(
     return _made(base, found, cards, [card.id for card in others])
 
 
+def ladder_models(catalogue: ModelCatalogue, plan: LadderPlan) -> list[ModelCard]:
+    """Return every model that one of the rungs may ask, each once."""
+    ids = dict.fromkeys(rung.step.model for rung in plan.rungs)
+    return [card for model_id in ids if (card := catalogue.get(model_id)) is not None]
+
+
 def _others(
     catalogue: ModelCatalogue, base: Base, named: Sequence[str] | None, now: datetime
 ) -> list[ModelCard]:

@@ -12,6 +12,7 @@ from circletake.domain.errors import Conflict, Invalid, NotFound, invalid
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.ports import ModelCatalogue, Seal
+from circletake.ports.policies import PolicyShelf
 from circletake.records.consistency import Enforcement, EnforcementAttempt
 from circletake.records.events import LedgerEntry
 from circletake.records.generations import Generation, GenerationInput, Take
@@ -30,6 +31,8 @@ from circletake.usecases.plan_enforcement import (
     enforcement_rows,
     plan_enforcement,
 )
+from circletake.usecases.plan_ladder import ladder_models
+from circletake.usecases.policy.other_models import require_models_allowed
 from circletake.usecases.sealed_text import open_text
 from circletake.usecases.steps import lock_generation, lock_takes
 
@@ -38,6 +41,7 @@ async def request_enforcement(
     database: Database,
     rules: JudgingRules,
     catalogue: ModelCatalogue,
+    packs: PolicyShelf,
     seal: Seal,
     *,
     tenant_id: UUID,
@@ -66,6 +70,9 @@ async def request_enforcement(
         await _require_free(session, generation)
         enforced = await _enforced(session, catalogue, seal, generation, takes)
         plan = await plan_enforcement(session, rules, catalogue, request=request, enforced=enforced, now=now)
+        await require_models_allowed(
+            session, seal, packs, generation=generation, cards=ladder_models(catalogue, plan.ladder)
+        )
         row, rows, entries = enforcement_rows(
             seal,
             plan,

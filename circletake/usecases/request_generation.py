@@ -44,6 +44,7 @@ from circletake.usecases.money.reservations import budget_hold
 from circletake.usecases.permission.gate_request import Permit, gate_request
 from circletake.usecases.permission.open_holds import hold_data
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
+from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.policy.evaluate import notice_data
 
 _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
@@ -89,6 +90,7 @@ async def request_generation(
             request=request,
             plan=plan,
             judged=[] if enforcing is None else [each.character_id for each in enforcing.request.subjects],
+            climbs_to=[] if enforcing is None else ladder_models(catalogue, enforcing.ladder),
             now=now,
         )
         permit = await _with_room(session, tenant_id, request, plan, permit)

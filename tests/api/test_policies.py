@@ -173,3 +173,32 @@ async def test_a_shipped_pack_is_signed_like_any_other(studio: Studio, counsel: 
     (found,) = (await studio.get(f"/v1/disclosures?production_id={production}")).json["data"]
     assert found == told.json
     assert (await studio.get(f"/v1/disclosures/{found['id']}")).json == found
+
+
+async def test_models_that_an_enforcement_may_climb_to_count_too(studio: Studio, counsel: Client) -> None:
+    """A rule against a model speaks against a request that may end up with it."""
+    rule = """\
+  - id: not-this-one
+    says: The house doesn't use this model.
+    outcome: prohibited
+    when: {models: {has: "stability.stable-image-ultra-v1:1"}}
+    source: memo
+"""
+    name, text = pack(rule)
+    await upload(studio, text)
+    await counsel.post(f"/v1/policy-packs/{name}/signatures", {"version": 1})
+    place = f"/v1/productions/{(await studio.production())['id']}"
+    choice = {"packs": [{"pack_id": name, "version": 1}]}
+    await counsel.call("PUT", f"{place}/policy-packs", json=choice)
+    mara = await studio.post(f"{place}/characters", {"kind": "creature", "script_name": "MARA"})
+    request = {"production_id": place.rsplit("/", 1)[-1], "kind": "concept_art"}
+    assert (await studio.post("/v1/policy-evaluations", request)).json["outcome"] == "no_rule_hit"
+    consistency = {
+        "subjects": [{"character_id": mara.json["id"]}],
+        "max_attempts": 3,
+        "max_cost_usd": "1",
+        "other_models": ["stability.stable-image-ultra-v1:1"],
+    }
+    found = await studio.post("/v1/policy-evaluations", {**request, "consistency": consistency})
+    assert found.json["outcome"] == "prohibited", found.body
+    assert "stability.stable-image-ultra-v1:1" in found.json["facts"]["models"]

@@ -1,5 +1,7 @@
 """What packs say of a request: the worst rule wins, what wasn't said is neither yes nor no, and nothing is cleared."""
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +10,16 @@ from circletake.domain.people import Role
 from circletake.domain.permission.holds import HoldReason
 from circletake.domain.policy.declaration import DeliverableStage, UseDeclaration
 from circletake.domain.policy.evaluate import Evaluation, evaluate
-from circletake.domain.policy.facts import VOCABULARY, Facts, FactType, Form
+from circletake.domain.policy.facts import (
+    VOCABULARY,
+    Facts,
+    FactType,
+    Form,
+    every,
+    from_stored,
+    stored,
+    worst,
+)
 from circletake.domain.policy.packs import Outcome, Pack
 
 HEAD = """\
@@ -142,6 +153,21 @@ def test_a_pack_more_never_makes_the_answer_milder(facts: Facts, count: int) -> 
     assert set(hits(some)) <= set(hits(every))
 
 
+@settings(max_examples=30, deadline=None)
+@given(facts=FACTS)
+def test_frozen_facts_are_read_as_they_were(facts: Facts) -> None:
+    """What was looked at can be looked at again, years later."""
+    document = json.loads(json.dumps(stored(facts)))
+    assert from_stored(document) == facts
+    assert from_stored({**document, "a_fact_of_old": True}) == facts
+
+
+def test_several_models_are_as_their_worst() -> None:
+    """One model that trains is enough; one whose terms are unknown leaves it open."""
+    assert (worst([False, True, None]), worst([False, None]), worst([False, False])) == (True, None, False)
+    assert (every([True, None]), every([True, False]), every([True])) == (None, False, True)
+
+
 def _shipped(name: str, facts: Facts) -> tuple[str, set[str]]:
     found = evaluate([each for each in SHIPPED if each.id == name], facts)
     return found.outcome.value, set(hits(found))
@@ -154,7 +180,7 @@ def test_the_partners_pack_asks_for_what_its_guidance_asks() -> None:
         "involves_personal_data": False,
         "third_party_ip": False,
         "model_trains_on_inputs": False,
-        "model": "m",
+        "models": frozenset({"m"}),
     }
     temp = Facts(deliverable_stage="temp", **answered)
     assert _shipped("partner-guidance", temp) == ("notify", {"share-the-use"})

@@ -37,6 +37,16 @@ class Hit:
         """The rule's name across packs: `pack@version/rule`."""
         return f"{self.pack}@{self.version}/{self.rule}"
 
+    def told(self) -> dict[str, Any]:
+        """The hit as a refusal tells it."""
+        return {
+            "rule": self.rule,
+            "pack_id": self.pack,
+            "version": self.version,
+            "says": self.says,
+            "source": self.source.title,
+        }
+
     def stored(self) -> dict[str, Any]:
         """The hit without its sentence, which the pack's version keeps."""
         return {

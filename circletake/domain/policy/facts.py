@@ -11,6 +11,7 @@ from typing import Any
 from circletake.domain.kinds import RULES, InputSlot, Kind, MediaRole, RightsBasis
 from circletake.domain.permission.consents import ReplicaType
 from circletake.domain.policy.declaration import DeliverableStage, IntendedUse
+from circletake.domain.review.states import VersionState
 
 
 class Form(StrEnum):
@@ -44,6 +45,10 @@ def _word(means: str, values: type[StrEnum] | frozenset[str] | None = None) -> A
 def _words(means: str, values: type[StrEnum] | frozenset[str] | None = None) -> Any:
     taken = None if values is None else frozenset(str(each) for each in values)
     return field(default=None, metadata={"fact": FactType(Form.WORDS, means, taken)})
+
+
+def _number(means: str) -> Any:
+    return field(default=None, metadata={"fact": FactType(Form.NUMBER, means)})
 
 
 class ConsultedRole(StrEnum):
@@ -102,6 +107,7 @@ class Facts:
     # what is asked for
     kind: str | None = _word("the kind of generation", Kind)
     has_shot: bool | None = _flag("it belongs to a shot; concept art may belong to the production only")
+    takes: float | None = _number("how many takes are asked for")
     prompt_given: bool | None = _flag("it has a prompt")
     has_plate: bool | None = _flag("it works on a plate")
     input_roles: frozenset[str] | None = _words("the roles of the files that go in", MediaRole)
@@ -111,14 +117,20 @@ class Facts:
         "it makes or changes something that is designed: every kind but cleanup, and whatever is story critical"
     )
     # the model
-    model: str | None = _word("the model's id in the catalogue")
-    provider: str | None = _word("the model's provider in the catalogue")
-    model_lifecycle: str | None = _word(
-        "the model's life in the catalogue", frozenset({"active", "legacy", "eol"})
+    models: frozenset[str] | None = _words(
+        "the ids of every model that it may be sent to: the one asked for, and those that its enforcement may climb to"
     )
-    model_trains_on_inputs: bool | None = _flag("the model's terms say that inputs are trained on")
-    model_shares_inputs: bool | None = _flag("the model's terms say that its provider sees inputs")
-    model_indemnity: bool | None = _flag("the model's terms say that outputs are indemnified")
+    providers: frozenset[str] | None = _words("the providers of these models in the catalogue")
+    model_lifecycles: frozenset[str] | None = _words(
+        "the lives of these models in the catalogue", frozenset({"active", "legacy", "eol"})
+    )
+    model_trains_on_inputs: bool | None = _flag(
+        "the terms of one of these models say that inputs are trained on"
+    )
+    model_shares_inputs: bool | None = _flag(
+        "the terms of one of these models say that its provider sees inputs"
+    )
+    model_indemnity: bool | None = _flag("the terms of all of these models say that outputs are indemnified")
     # who is depicted
     depicts_character: bool | None = _flag("a character is depicted")
     depicts_performer: bool | None = _flag("a character that a performer portrays is depicted")
@@ -135,6 +147,10 @@ class Facts:
     # the production and its people
     labour_action: bool | None = _flag("the production's switch for labour actions is on")
     owned_source_only: bool | None = _flag("the production is in owned-source mode")
+    shot_state: str | None = _word("the review state of the shot's newest version", VersionState)
+    shot_exposure: float | None = _number(
+        "the largest share of the frame, 0 to 1, that a model drew in a circled take of this shot so far"
+    )
     consultations: frozenset[str] | None = _words(
         "the roles that were consulted, of this shot or its production"
     )
@@ -162,6 +178,16 @@ def stored(facts: Facts) -> dict[str, Any]:
     }
 
 
+def from_stored(document: Mapping[str, Any]) -> Facts:
+    """Read what `stored` gave; a fact that is no longer one is left out."""
+    known: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value
+        for name, value in document.items()
+        if name in VOCABULARY
+    }
+    return Facts(**known)
+
+
 def is_creative(kind: Kind, *, story_critical: bool | None) -> bool:
     """Say whether something designed is made or changed. The directors' agreements speak of "creative elements" and
     list them for the whole of a film (DGA Basic Agreement 7-202: set design, casting, the script …); taking a wire
@@ -176,3 +202,13 @@ def works_on_plate(kind: Kind, slots: frozenset[InputSlot]) -> bool:
 def weakest_notice(found: Collection[str]) -> str | None:
     """Return the least far of the notices' states; None without any."""
     return min(found, key=[each.value for each in Notice].index, default=None)
+
+
+def worst(answers: Collection[bool | None]) -> bool | None:
+    """Answer whether one of several does: yes if one does, unknown if one may."""
+    return True if True in answers else None if None in answers or not answers else False
+
+
+def every(answers: Collection[bool | None]) -> bool | None:
+    """Answer whether all of several do: no if one doesn't, unknown if one may not."""
+    return False if False in answers else None if None in answers or not answers else True

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from circletake.domain.errors import Invalid
 from circletake.domain.permission.holds import NewHold
+from circletake.domain.pictures import ModelCard
 from circletake.domain.policy.evaluate import Evaluation
 from circletake.domain.policy.facts import Facts
 from circletake.domain.policy.packs import Outcome
@@ -70,9 +71,11 @@ async def gate_request(
     request: GenerationRequest,
     plan: Plan,
     judged: Sequence[UUID],
+    climbs_to: Sequence[ModelCard] = (),
     now: datetime,
 ) -> Permit:
-    """Say what a planned request may do. `judged`: the characters that an enforcement compares its takes with.
+    """Say what a planned request may do. `judged`: the characters that an enforcement compares its takes with;
+    `climbs_to`: the models that it may ask.
 
     Raises Invalid for inputs without the rights for it and for what it names wrongly; Conflict `consent_required`,
     `policy_prohibited` or `exposure_limit`.
@@ -97,7 +100,7 @@ async def gate_request(
     )
     if permission.missing:
         raise consent_required(permission)
-    policy = await _policy(session, seal, packs, tenant_id, request, plan, characters)
+    policy = await _policy(session, seal, packs, tenant_id, request, plan, characters, climbs_to)
     if policy is not None and policy.evaluation.outcome is Outcome.PROHIBITED:
         raise prohibited(policy.evaluation)
     holds = [] if policy is None else [*policy.evaluation.new_holds()]
@@ -124,6 +127,7 @@ async def _policy(
     request: GenerationRequest,
     plan: Plan,
     characters: set[UUID],
+    climbs_to: Sequence[ModelCard],
 ) -> Policy | None:
     if not await session.scalar(_HAS_PACKS, {"tenant": tenant_id, "production": plan.production.id}):
         return None
@@ -134,6 +138,8 @@ async def _policy(
         shot=plan.shot,
         kind=request.kind,
         card=plan.card,
+        climbs_to=climbs_to,
+        takes=request.takes,
         prompt_given=request.prompt is not None,
         inputs=plan.inputs,
         use=request.use,

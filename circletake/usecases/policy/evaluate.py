@@ -97,16 +97,7 @@ def prohibited(evaluation: Evaluation) -> Conflict:
     return Conflict(
         hits[0].says,
         code="policy_prohibited",
-        rules=[
-            {
-                "rule": hit.rule,
-                "pack_id": hit.pack,
-                "version": hit.version,
-                "says": hit.says,
-                "source": hit.source.title,
-            }
-            for hit in hits
-        ],
+        rules=[hit.told() for hit in hits],
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 from circletake.domain.kinds import InputSlot, Kind, MediaRole
 from circletake.domain.pictures import ModelCard
 from circletake.domain.policy.declaration import UseDeclaration
-from circletake.domain.policy.facts import Facts, is_creative, weakest_notice, works_on_plate
+from circletake.domain.policy.facts import Facts, every, is_creative, weakest_notice, works_on_plate, worst
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
@@ -25,6 +25,12 @@ _AROUND = text(
               and (c.shot_id is null or c.shot_id = :shot)) as consulted,
       array(select distinct d.role from disclosures d
             where d.tenant_id = :tenant and d.production_id = :production) as told,
+      (select v.state from versions v where v.tenant_id = :tenant and v.shot_id = :shot
+       order by v.number desc limit 1) as shot_state,
+      (select max(e.generated_fraction) from generations g
+       join takes t on t.tenant_id = g.tenant_id and t.generation_id = g.id and t.circled
+       join exposures e on e.tenant_id = t.tenant_id and e.take_id = t.id
+       where g.tenant_id = :tenant and g.shot_id = :shot) as shot_exposure,
       exists (select from portrayals p where {_PERFORMED} and p.kind <> 'voice') as performed,
       exists (select from portrayals p
               join performers a on a.tenant_id = p.tenant_id and a.id = p.performer_id
@@ -55,12 +61,15 @@ async def facts_of(
     shot: Shot | None,
     kind: Kind,
     card: ModelCard | None,
+    climbs_to: Collection[ModelCard] = (),
+    takes: int | None = None,
     prompt_given: bool,
     inputs: Mapping[InputSlot, MediaFile],
     use: UseDeclaration,
     characters: Collection[UUID],
 ) -> Facts:
-    """Return everything that rules may look at. `characters`: whoever the request depicts, however that is known."""
+    """Return everything that rules may look at. `characters`: whoever the request depicts, however that is known.
+    `climbs_to`: models that its enforcement may ask beside `card`."""
     around = (
         await session.execute(
             _AROUND,
@@ -76,15 +85,18 @@ async def facts_of(
     return Facts(
         **_declared(use),
         **_of_files(list(inputs.values())),
-        **_of_model(card),
+        **of_models([card, *climbs_to] if card else []),
         **_of_people(around, depicted=bool(characters), on_plate=on_plate),
         kind=kind.value,
         has_shot=shot is not None,
+        takes=None if takes is None else float(takes),
         prompt_given=prompt_given,
         has_plate=InputSlot.PLATE in inputs,
         creative_element=is_creative(kind, story_critical=use.story_critical),
         labour_action=production.labour_action_since is not None,
         owned_source_only=production.owned_source_only,
+        shot_state=around.shot_state,
+        shot_exposure=around.shot_exposure,
         consultations=frozenset(around.consulted),
         disclosed_to=frozenset(around.told),
     )
@@ -103,16 +115,18 @@ def _of_files(files: Sequence[MediaFile]) -> dict[str, Any]:
     }
 
 
-def _of_model(card: ModelCard | None) -> dict[str, Any]:
-    if card is None:
+def of_models(cards: Collection[ModelCard]) -> dict[str, Any]:
+    """The facts of every model that may be asked."""
+    if not cards:
         return {}
+    terms = [card.terms for card in cards]
     return {
-        "model": card.id,
-        "provider": card.provider,
-        "model_lifecycle": card.lifecycle,
-        "model_trains_on_inputs": _answer(card.terms.get("training_on_inputs")),
-        "model_shares_inputs": _answer(card.terms.get("shared_with_provider")),
-        "model_indemnity": _answer(card.terms.get("indemnity")),
+        "models": frozenset(card.id for card in cards),
+        "providers": frozenset(card.provider for card in cards),
+        "model_lifecycles": frozenset(card.lifecycle for card in cards),
+        "model_trains_on_inputs": worst([_answer(each.get("training_on_inputs")) for each in terms]),
+        "model_shares_inputs": worst([_answer(each.get("shared_with_provider")) for each in terms]),
+        "model_indemnity": every([_answer(each.get("indemnity")) for each in terms]),
     }
 
 

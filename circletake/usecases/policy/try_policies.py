@@ -1,10 +1,12 @@
 """What a production's packs would say of a request: a dry run. Writes nothing and calls nothing."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.errors import Invalid
 from circletake.domain.kinds import InputSlot
 from circletake.domain.pictures import ModelCard, Violation
@@ -16,7 +18,8 @@ from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.permission.consent_gate import depictions
-from circletake.usecases.plan_generation import GenerationRequest
+from circletake.usecases.plan_generation import GenerationRequest, plan_consistency, plan_generation
+from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.policy.evaluate import evaluate_policies
 from circletake.usecases.policy.facts_of import facts_of
 
@@ -26,9 +29,11 @@ async def try_policies(
     seal: Seal,
     catalogue: ModelCatalogue,
     packs: PolicyShelf,
+    rules: JudgingRules,
     *,
     tenant_id: UUID,
     request: GenerationRequest,
+    now: datetime,
 ) -> tuple[Evaluation, Facts]:
     """Evaluate a request that needn't be complete: what it doesn't say yet counts as not said.
 
@@ -55,6 +60,8 @@ async def try_policies(
             shot=shot,
             kind=request.kind,
             card=card,
+            climbs_to=await _climbs_to(session, catalogue, rules, tenant_id, request, now),
+            takes=request.takes,
             prompt_given=request.prompt is not None,
             inputs=inputs,
             use=request.use,
@@ -64,6 +71,26 @@ async def try_policies(
             session, seal, packs, tenant_id=tenant_id, production=production, facts=facts
         )
     return evaluation, facts
+
+
+async def _climbs_to(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    rules: JudgingRules,
+    tenant_id: UUID,
+    request: GenerationRequest,
+    now: datetime,
+) -> list[ModelCard]:
+    """The models that its enforcement may climb to, as far as an incomplete request says it."""
+    asked = request.consistency
+    if asked is None:
+        return []
+    try:
+        plan = await plan_generation(session, catalogue, tenant_id, request, now=now)
+        enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
+    except Invalid:
+        return [card for each in asked.other_models or () if (card := catalogue.get(each)) is not None]
+    return [] if enforcing is None else ladder_models(catalogue, enforcing.ladder)
 
 
 def _card(catalogue: ModelCatalogue, request: GenerationRequest) -> ModelCard:

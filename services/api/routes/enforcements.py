@@ -51,6 +51,7 @@ async def request(body: EnforcementBody, who: Generator, desk: Desk, claim: Clai
         desk.database,
         desk.rules,
         desk.catalogue,
+        desk.packs,
         seal,
         tenant_id=who.tenant_id,
         api_key_id=who.api_key_id,

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from circletake.domain.errors import Refused
 from circletake.domain.people import Person, Role
 from circletake.domain.policy.packs import Pack, PackReference
+from circletake.kit import clock
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.policy import choose_packs, keep_packs, sign_packs
 from circletake.usecases.policy.stored_packs import SignatureView
@@ -209,7 +210,9 @@ async def evaluate(body: GenerationBody, who: Reader, desk: Desk) -> EvaluationR
         await seal_of(desk, who),
         desk.catalogue,
         desk.packs,
+        desk.rules,
         tenant_id=who.tenant_id,
         request=body.to_request(),
+        now=clock.now(),
     )
     return EvaluationReply.of(evaluation, facts)
