@@ -155,6 +155,10 @@ async def studio_guide(guest: Studio) -> Guide:
         "POST", "/v1/policy-packs", data=PACK, headers={"Content-Type": "application/yaml"}
     )
     signed = await (await guest.everybody()).post("/v1/policy-packs/house/signatures", {"version": 1})
+    cut = await guest.post(f"{place}/cuts", {})
+    limited = await everybody.post(
+        f"{place}/exposure-limits", {"metric": "screen_time", "value": "1", "action": "warn"}
+    )
     disclosed = await guest.post(
         "/v1/disclosures",
         {
@@ -175,6 +179,8 @@ async def studio_guide(guest: Studio) -> Guide:
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
         "disclosure_id": disclosed.json["id"],
+        "cut_id": cut.json["id"],
+        "limit_id": limited.json["id"],
         "character_id": character.json["id"],
         "look_id": look.json["id"],
         "reference_set_id": references.json["id"],
@@ -211,9 +217,12 @@ async def studio_guide(guest: Studio) -> Guide:
 async def operator_guide(running: Stack, operator: Client, http: aiohttp.ClientSession) -> Guide:
     other = await onboard(http, running)  # may be suspended and lose its keys
     keys = await operator.get(f"/admin/v1/tenants/{other.tenant_id}/keys")
+    invitation = {"tenant_id": other.tenant_id, "nda_version": "1", "expires_at": "2099-01-01T00:00:00Z"}
+    invited = await operator.post("/admin/v1/invitations", invitation)
     known = {
         "tenant_id": other.tenant_id,
         "api_key_id": keys.json["data"][0]["id"],
+        "invitation_id": invited.json["id"],
         "model_id": "amazon.titan-image-generator-v2:0",  # an ended one: its ceiling moves nobody's work
     }
     return Guide(operator.base, operator.key, known)

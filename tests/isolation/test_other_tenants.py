@@ -46,6 +46,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/productions/{production_id}/shots": {"code": "X_0010"},
     "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
     "POST /v1/takes/{take_id}/reject": {"reason": "no"},
+    "POST /v1/takes/{take_id}/feedback": {"rating": 3, "would_use_in_cut": False},
     "POST /v1/versions/{version_id}/status": {"status": "retake"},
     "POST /v1/versions/{version_id}/notes": {"note": "mine"},
     "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
