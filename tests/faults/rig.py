@@ -34,6 +34,7 @@ EVENT_TYPES = [
     "generation.queued", "generation.finished", "take.succeeded", "take.failed", "take.filtered", "take.canceled",
     "take.expired",
 ]  # fmt: skip
+LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
 QUICK = {
     "CIRCLETAKE_WORKER__LEASE_SECONDS": "4",
     "CIRCLETAKE_WORKER__POLL_SECONDS": "0.3",
@@ -77,6 +78,7 @@ class Rig:
     studio: Studio
     production_id: str
     shot_id: str
+    pool: asyncpg.Pool
 
     # --- what a studio does ---------------------------------------------------------------------------------------
 
@@ -175,11 +177,11 @@ class Rig:
     # --- what the database says ---------------------------------------------------------------------------------------
 
     async def rows(self, query: str, *values: Any) -> list[Any]:
-        connection = await asyncpg.connect(self.stack.superuser_url("circletake", driver="postgresql"))
         try:
-            return list(await connection.fetch(query, *values))
-        finally:
-            await connection.close()
+            return list(await self.pool.fetch(query, *values))
+        except LOST:  # the connection that was kept died with its server; a new one may find the next server
+            await self.pool.expire_connections()
+            return list(await self.pool.fetch(query, *values))
 
     async def tenant(self) -> Any:
         [row] = await self.rows("select * from tenants where id = $1", uuid.UUID(self.studio.tenant_id))
@@ -379,4 +381,11 @@ async def studio_on(stack: Stack) -> AsyncIterator[Rig]:
         for path in ("tenant", f"shots/{shot['id']}"):
             made = await manager.call("PUT", f"/v1/budgets/{path}", json={"hard_usd": "1000"})
             assert made.status == 201, made.body
-        yield Rig(stack, studio, production["id"], shot["id"])
+        # kept connections: hundreds of looks at a waiting database would cost more than what they wait for
+        pool = asyncpg.create_pool(
+            stack.superuser_url("circletake", driver="postgresql"), min_size=0, max_size=4
+        )
+        try:
+            yield Rig(stack, studio, production["id"], shot["id"], await pool)
+        finally:
+            pool.terminate()
