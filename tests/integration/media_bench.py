@@ -243,9 +243,11 @@ async def bench(
 
 async def put(url: str, data: bytes, headers: Any = None) -> None:
     """PUT as a partner's script would. Raises HTTPError."""
+    # urllib would call it a form, and the S3 server would spend seconds on reading 16 MB as one
+    named = {"Content-Type": "application/octet-stream", **dict(headers or {})}
 
     def send() -> None:
-        request = urllib.request.Request(url, data=data, method="PUT", headers=dict(headers or {}))
+        request = urllib.request.Request(url, data=data, method="PUT", headers=named)
         with urllib.request.urlopen(request, timeout=100):
             return
 
