@@ -10,6 +10,8 @@ HOME_ARG := $(if $(CIRCLETAKE_HOME),--home "$(CIRCLETAKE_HOME)")
 
 # nothing of the caller's Python may leak in, and no other Python is downloaded
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
+# set in many build images: every process would compile every library again
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -44,7 +46,7 @@ down: .venv/.embedded ## Stop a stack that another terminal started
 ##@ Work on it
 
 test: .venv/.dev .venv-s3/.ready .tools/weights/.ready ## Run the tests: make test, or make test T=tests/unit
-	@$(PY) -m pytest $(if $(T),-n 0 $(T),-n 2 --dist loadfile) $(ARGS)
+	@$(PY) -m pytest $(if $(T),-n 0 $(T),-n 3 --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 check: .venv/.dev ## Check style, import rules and types
 	@$(PY) -m ruff check .

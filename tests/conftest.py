@@ -1,12 +1,51 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from services.embedded.stack import APPLICATION, Stack
 from tests.gateway import Client, Studio, http_session, onboard
 from tests.stack import Database, copied_database, infrastructure, keep_template
+
+# What takes longest begins first, so that no process is left alone with it at the end.
+FAULTS = "tests/faults/"
+LONGEST = (
+    FAULTS,
+    "tests/e2e/test_demo.py",
+    "tests/api/test_documents.py",
+    "tests/e2e/test_enforcement.py",
+    "tests/integration/test_evaluation.py",
+    "tests/e2e/test_enforcement_brought.py",
+    "tests/integration/test_offline_bedrock_async.py",
+    "tests/integration/test_offline_bedrock_drift.py",
+    "tests/api/test_consistency_checks.py",
+    "tests/api/test_check_material.py",
+    "tests/integration/test_webhook_delivery.py",
+    "tests/api/test_plates.py",
+    "tests/e2e/test_conformance.py",
+    "tests/integration/test_inspect_media.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((at for at, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Deal out whole files, and the fault tests together: they share a stack that takes long to start."""
+    return _ByStack(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+class _ByStack(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return FAULTS if nodeid.startswith(FAULTS) else str(super()._split_scope(nodeid))
 
 
 @pytest.fixture(scope="session")
