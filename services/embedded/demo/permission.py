@@ -160,11 +160,11 @@ class Permission:
         )
 
     async def _release(self, held: Found, who: Studio) -> None:
-        for hold in held["holds"]:
-            path = f"/v1/holds/{hold['id']}/release"
-            own = await self._requester.call("POST", path)
-            problem = None if own.status == _FORBIDDEN else f"expected 403, got {own.status}"
-            self._show.check("hold", "the requester can't release it", problem)
+        paths = [f"/v1/holds/{hold['id']}/release" for hold in held["holds"]]
+        own = {(await self._requester.call("POST", path)).status for path in paths}
+        problem = None if own == {_FORBIDDEN} else f"expected 403, got {own}"
+        self._show.check("hold", "who asked for it can't release it", problem)
+        for path in paths:
             await who.expect("POST", path, json={"note": "the partner's approval is on file"})
 
     # --- money, and the switch ------------------------------------------------------------------------------------
