@@ -4,7 +4,7 @@ What is forbidden is refused here; what needs a person is accepted and held.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from circletake.domain.policy.packs import Outcome
 from circletake.ports import Seal
 from circletake.ports.policies import PolicyShelf
 from circletake.records.session import TenantSession
+from circletake.usecases.exposure.limits import exposure_gate
 from circletake.usecases.permission.consent_gate import Depiction, depictions, permission_for
 from circletake.usecases.permission.gate import LABOUR, relied_on, use_in
 from circletake.usecases.permission.refusals import consent_required
@@ -47,7 +48,6 @@ class Permit:
     policy: Policy | None  # None: the production goes by no packs
     holds: Sequence[NewHold] = ()
     screen: bool = False  # its pictures have to be looked at before its takes begin
-    warnings: Sequence[Any] = field(default=())
 
     @property
     def depicted(self) -> list[dict[str, Any]]:
@@ -104,6 +104,15 @@ async def gate_request(
     if policy is not None and policy.evaluation.outcome is Outcome.PROHIBITED:
         raise prohibited(policy.evaluation)
     holds = [] if policy is None else [*policy.evaluation.new_holds()]
+    exposure = await exposure_gate(
+        session,
+        tenant_id=tenant_id,
+        production=plan.production,
+        shot=plan.shot,
+        kind=request.kind,
+        takes=request.takes,
+    )
+    holds += exposure.holds
     if plan.production.labour_action_since is not None:
         holds.append(LABOUR)
     return Permit(found, relied_on(permission), policy, holds)
