@@ -67,6 +67,23 @@ class Match:
     box: Box | None = None  # where a whole-frame match was found
 
 
+@dataclass(frozen=True, slots=True)
+class ScreenedFace:
+    """A face in a region. `share`: how much of it lies in the region, 0-1. Its features may be empty."""
+
+    figure: Figure
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Every face that was found in a region of one picture, whose size in pixels is given."""
+
+    width: int
+    height: int
+    faces: Sequence[ScreenedFace]
+
+
 class Evaluator(Protocol):
     """Sees and compares on the CPU, in child processes, never in the worker's own."""
 
@@ -86,6 +103,14 @@ class Evaluator(Protocol):
 
         `people` looks for faces, `scene` describes the whole frame; `expected` people end the search for ever
         smaller faces early. Raises PictureRefused for a file that can't be judged.
+        """
+        ...
+
+    async def screen(self, path: Path, matte: Path | None) -> Screened:
+        """Look for every face of a picture that lies in the white area of its matte, or anywhere without one.
+
+        Looks harder than `see`: it would rather take a thing for a face than miss one. What features say is the same.
+        Raises PictureRefused for a file that can't be looked at.
         """
         ...
 

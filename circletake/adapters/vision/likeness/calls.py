@@ -7,7 +7,7 @@ from typing import Any
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
 from circletake.domain.pictures import Picture
-from circletake.ports import CastMember, FrameSeen, Match, PictureRefused
+from circletake.ports import CastMember, FrameSeen, Match, PictureRefused, Screened
 
 
 def see(
@@ -22,6 +22,12 @@ def see(
     from circletake.adapters.vision.likeness.seeing import Wish, see
 
     return see(weights, path, Wish(frames, people, scene, expected), bounds)
+
+
+def screen(weights: Path, path: Path, matte: Path | None, bounds: Bounds) -> Screened:
+    from circletake.adapters.vision.likeness.screening import screen
+
+    return screen(weights, path, matte, bounds)
 
 
 def compare(cast: Sequence[CastMember], seen: Sequence[FrameSeen]) -> list[list[Match]]:

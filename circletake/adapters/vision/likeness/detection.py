@@ -45,15 +45,15 @@ def find_faces(detector: Any, rgb: Any, expected: int) -> list[FaceBox]:
     longest = max(rgb.shape[:2])
     largest = min(_LARGEST_UPSCALE, _FIRST_SIDE * 2 ** (_PASSES - 1) / longest)
     scale = min(_FIRST_SIDE / longest, largest)
-    found = _sweep(detector, rgb, scale, 0.0, 0.0)
+    found = sweep(detector, rgb, scale, 0.0, 0.0)
     while scale < largest and sum(face.score > _SURE for face in found) < expected:
         seen, scale = scale, min(scale * 2, largest)
-        finer = _sweep(detector, rgb, scale, seen * 1.05, _SURE)
-        found += [face for face in finer if not _covered(face, found)]
+        finer = sweep(detector, rgb, scale, seen * 1.05, _SURE)
+        found += [face for face in finer if not covered(face, found)]
     return found
 
 
-def _sweep(detector: Any, rgb: Any, scale: float, end: float, threshold: float) -> list[FaceBox]:
+def sweep(detector: Any, rgb: Any, scale: float, end: float, threshold: float) -> list[FaceBox]:
     """All levels from `scale` down to `end`, with faces seen twice taken once."""
     candidates = []
     level, at = rgb, 1.0
@@ -68,7 +68,7 @@ def _sweep(detector: Any, rgb: Any, scale: float, end: float, threshold: float) 
     candidates.sort(key=lambda face: -face.score)
     kept: list[FaceBox] = []
     for face in candidates:
-        if not _covered(face, kept):
+        if not covered(face, kept):
             kept.append(face)
     return kept
 
@@ -112,7 +112,7 @@ def _run(detector: Any, level: Any) -> Any:
     return detector.run(None, {"input": level[None].astype(np.float32)})[0][0, 0]
 
 
-def _covered(face: FaceBox, others: list[FaceBox]) -> bool:
+def covered(face: FaceBox, others: list[FaceBox]) -> bool:
     left, top, right, bottom = face.edges
     for other in others:
         width = min(right, other.edges[2]) - max(left, other.edges[0])

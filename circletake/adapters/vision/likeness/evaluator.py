@@ -11,7 +11,7 @@ from circletake.adapters.vision.likeness.weights import WeightsFault, check_weig
 from circletake.domain.consistency.words import Box, EvaluatorId
 from circletake.domain.pictures import Picture
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
-from circletake.ports import CastMember, EvaluatorDown, FrameSeen, Match, PictureRefused
+from circletake.ports import CastMember, EvaluatorDown, FrameSeen, Match, PictureRefused, Screened
 
 T = TypeVar("T")
 
@@ -44,6 +44,10 @@ class LikenessEvaluator:
         del media_type  # the file itself says what it is
         call = partial(calls.see, self._weights, path, tuple(frames), people, scene, expected, self._bounds)
         return await self._twice(call)
+
+    async def screen(self, path: Path, matte: Path | None) -> Screened:
+        """Raises PictureRefused, EvaluatorDown."""
+        return await self._twice(partial(calls.screen, self._weights, path, matte, self._bounds))
 
     async def compare(
         self, cast: Sequence[CastMember], seen: Sequence[FrameSeen]

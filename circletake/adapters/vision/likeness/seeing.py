@@ -23,7 +23,7 @@ from circletake.adapters.vision.likeness.weights import read_weights
 from circletake.domain.consistency.words import Aspect, Box, Reason
 from circletake.ports import Figure, FrameSeen
 
-_LEAST_EYES = 6.0  # pixels between the eyes below which a detection is no face to speak of
+LEAST_EYES = 6.0  # pixels between the eyes below which a detection is no face to speak of
 _CROP_QUALITY = 88
 
 
@@ -90,13 +90,13 @@ def _figures(loaded: Networks, frame: Frame, expected: int) -> list[Figure]:
     for face in find_faces(loaded.detector, frame.rgb, expected):
         points = find_landmarks(loaded.trees, frame.rgb, face.edges)
         # two boxes of unequal size may still be one face
-        if eye_distance(points) >= _LEAST_EYES and not any(_same_face(points, other) for other in known):
+        if eye_distance(points) >= LEAST_EYES and not any(same_face(points, other) for other in known):
             known.append(points)
             figures.append(_figure(loaded, frame, face, points))
     return figures
 
 
-def _same_face(points: Points, other: Points) -> bool:
+def same_face(points: Points, other: Points) -> bool:
     apart = float(np.linalg.norm(points.mean(0) - other.mean(0)))
     return apart < 0.6 * max(eye_distance(points), eye_distance(other))
 
