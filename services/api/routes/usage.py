@@ -48,11 +48,13 @@ async def get(
         At | None, Query(alias="from", description="Takes that were asked for since then")
     ] = None,
     until: Annotated[At | None, Query(alias="to", description="And before then")] = None,
-    accept: Annotated[str | None, Header(description=f"`{CSV}` gives the same as a table")] = None,
+    accept: Annotated[
+        str | None, Header(include_in_schema=False)
+    ] = None,  # the answers' content types say it
 ) -> Response:
     """Read what was made and what it cost, in the groups you name: takes made, succeeded, filtered and circled, what
     is owed or may be, the cost of each circled take and the generation ratio. Grouped by shot alone, beside the shot's
-    conventional bid the saving."""
+    conventional bid the saving. `Accept: text/csv` gives the same as a table."""
     if since is not None and until is not None and since >= until:
         raise invalid("query.to", "out_of_range", "`to` must be later than `from`.")
     asked = UsageAsked(tuple(dict.fromkeys(group_by)), production_id, since, until)
