@@ -90,6 +90,13 @@ async def test_what_needs_approval_waits_for_somebody_else_and_runs_once(studio:
     assert len(told) == 1
     assert f"{ruled['pack']}@1/told" in told[0]
     assert len(await _events(studio, asked.json["id"], "take.succeeded")) == 1
+    frozen = (await studio.get(f"/v1/generations/{asked.json['id']}/policy-evaluation")).json
+    assert (frozen["outcome"], {hit["rule"] for hit in frozen["hits"]}) == (
+        "needs_approval",
+        {"finals", "told"},
+    )
+    assert frozen["facts"]["deliverable_stage"] == "final"
+    assert [each["version"] for each in frozen["packs"]] == [1]
 
 
 async def test_rules_for_different_people_are_released_by_each_of_them(studio: Studio, ruled: Any) -> None:

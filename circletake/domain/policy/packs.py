@@ -61,6 +61,12 @@ class Requirement:
     def __str__(self) -> str:
         return f"{self.record}({self.role})"
 
+    @classmethod
+    def of(cls, written: str) -> "Requirement":
+        """Read what `str` gave."""
+        record, _, role = written.removesuffix(")").partition("(")
+        return cls(Record(record), role)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -11,7 +11,7 @@ from circletake.domain.people import Person, Role
 from circletake.domain.policy.packs import Pack, PackReference
 from circletake.kit import clock
 from circletake.usecases.idempotency import Answer
-from circletake.usecases.policy import choose_packs, keep_packs, sign_packs
+from circletake.usecases.policy import choose_packs, find_evaluation, keep_packs, sign_packs
 from circletake.usecases.policy.stored_packs import SignatureView
 from circletake.usecases.policy.try_policies import try_policies
 from services.api.auth import Reader, Writer, person_with, seal_of
@@ -24,6 +24,7 @@ from services.api.schemas.policies import (
     ChoicesReply,
     ChosenPackReply,
     EvaluationReply,
+    FrozenEvaluationReply,
     PackList,
     PackReply,
     PackSummaryReply,
@@ -216,3 +217,13 @@ async def evaluate(body: GenerationBody, who: Reader, desk: Desk) -> EvaluationR
         now=clock.now(),
     )
     return EvaluationReply.of(evaluation, facts)
+
+
+@router.get("/generations/{generation_id}/policy-evaluation")
+async def get_evaluation(generation_id: UUID, who: Reader, desk: Desk) -> FrozenEvaluationReply:
+    """Read what the production's packs said of a generation when it was accepted: rules, versions, hashes and facts,
+    frozen. 404 for one that was accepted without packs."""
+    found = await find_evaluation.get_evaluation(
+        desk.database, await seal_of(desk, who), desk.packs, who.tenant_id, generation_id
+    )
+    return FrozenEvaluationReply.of_frozen(generation_id, found)

@@ -12,6 +12,7 @@ from circletake.domain.policy.evaluate import Evaluation, Hit
 from circletake.domain.policy.facts import Facts, stored
 from circletake.domain.policy.packs import Outcome, Pack, PackReference, Rule, Seen, Source
 from circletake.usecases.policy.choose_packs import MAX_CHOSEN, ChosenPack
+from circletake.usecases.policy.find_evaluation import FrozenEvaluation
 from circletake.usecases.policy.keep_packs import PackSummary, PackView
 from circletake.usecases.policy.sign_packs import Signing
 from circletake.usecases.policy.stored_packs import SignatureView, StoredVersion
@@ -315,3 +316,15 @@ class EvaluationReply(Reply):
             not_active=[PackReferenceReply.of(pack) for pack in evaluation.not_active],
             facts=stored(facts),
         )
+
+
+class FrozenEvaluationReply(EvaluationReply):
+    """What the packs said of a generation when it was accepted. It never changes."""
+
+    generation_id: UUID
+    evaluated_at: datetime
+
+    @classmethod
+    def of_frozen(cls, generation_id: UUID, found: FrozenEvaluation) -> "FrozenEvaluationReply":
+        said = EvaluationReply.of(found.evaluation, found.facts)
+        return cls(**dict(said), generation_id=generation_id, evaluated_at=found.evaluated_at)
