@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert, select, text
 
 from circletake.adapters.kms.seal import AesSeal
 from circletake.domain.costs import cost_of_take
@@ -168,24 +168,28 @@ async def test_two_hundred_requests_race_for_the_last_ten_dollars(books: Books) 
     assert (told.count("budget.soft"), told.count("budget.hard")) == (1, 1)
 
 
-async def test_connections_that_are_cut_leave_the_books_right(books: Books, database: Database) -> None:
-    """A process that is killed inside its transaction leaves neither a take nor a reservation."""
+async def test_a_connection_that_is_cut_leaves_the_books_right(books: Books, database: Database) -> None:
+    """A process that is killed with the budget's lock in its hand leaves neither a reservation nor a lock."""
     await books.budget(books.shot, "10")
-    locked = asyncio.Event()
+    locked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def killed() -> None:
+    async def dies() -> None:
         async with books.connections.tenant(books.tenant_id) as session:
             await reserve(session, amount=EIGHT_CENTS, **books.where)
-            locked.set()
-            await asyncio.sleep(60)
+            locked.set_result(await session.scalar(text("select pg_backend_pid()")) or 0)
+            await asyncio.Event().wait()
 
-    dying = asyncio.create_task(killed())
-    await locked.wait()
+    dying = asyncio.create_task(dies())
+    pid = await locked
     waiting = asyncio.create_task(books.ask(1, EIGHT_CENTS))
-    dying.cancel()
+    killer = await asyncpg.connect(database.superuser_url.replace("+asyncpg", ""))
+    await killer.execute("select pg_terminate_backend($1)", pid)
+    await killer.close()
     assert await waiting is not None
     assert await books.amounts(books.shot) == Amounts(reserved=EIGHT_CENTS)
     assert await books.wrong() == []
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
 
 
 async def test_a_budget_made_while_others_spend_counts_each_take_once(books: Books) -> None:
