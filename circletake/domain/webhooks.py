@@ -67,6 +67,7 @@ DEFAULT_EVENT_TYPES = frozenset(
         "generation.finished",
         "generation.held",
         "hold.opened",
+        "inbox.digest",
         "take.failed",
         "take.filtered",
         "consistency_check.finished",

@@ -329,6 +329,7 @@ def test_the_default_filter_is_part_of_the_catalogue() -> None:
         "generation.finished",
         "generation.held",
         "hold.opened",
+        "inbox.digest",
         "take.failed",
         "take.filtered",
         "consistency_check.finished",
