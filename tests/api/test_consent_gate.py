@@ -1,5 +1,6 @@
 """No model is called for a performer's likeness without a consent that covers this very use, at any moment."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -119,6 +120,18 @@ async def test_what_a_consent_covers_runs_and_says_what_it_relied_on(
     ]
 
 
+async def test_a_take_of_somebody_shows_them(studio: Studio, manager: Client, calls: Calls) -> None:
+    """A take that was made with a consent, and is used again without one, is their likeness still."""
+    production, mara, ida = await cast(studio, "MARA", "Ida Berg")
+    agreed = await granted(studio, manager, ida, production)
+    (take,) = (await asked(studio, production, depicts=[mara])).json["takes"]
+    await manager.post(f"/v1/consents/{agreed['id']}/revoke")
+    before = await calls()
+    refused = await asked(studio, production, inputs={"reference": take["media_id"]})
+    assert [each["code"] for each in refused.json["missing"]] == ["revoked"]
+    assert await calls() == before
+
+
 async def test_a_consent_that_is_revoked_meanwhile_holds_what_waits_and_a_new_one_runs_it_once(
     studio: Studio, manager: Client, calls: Calls
 ) -> None:
@@ -152,9 +165,10 @@ async def _labour_action(manager: Client, production: Any, *, on: bool) -> None:
 
 async def _held_for_consent(studio: Studio, generation_id: str) -> Any:
     """The open hold that the claim opened."""
-    for _ in range(200):
-        found = await studio.get(f"/v1/holds?generation_id={generation_id}&state=open")
-        waiting = [each for each in found.json["data"] if each["reason"] == "awaiting_consent"]
-        if waiting:
-            return waiting[0]
-    raise AssertionError("no hold was opened")
+    async with asyncio.timeout(20):
+        while True:
+            found = await studio.get(f"/v1/holds?generation_id={generation_id}&state=open")
+            waiting = [each for each in found.json["data"] if each["reason"] == "awaiting_consent"]
+            if waiting:
+                return waiting[0]
+            await asyncio.sleep(0.1)

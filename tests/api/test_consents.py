@@ -1,5 +1,6 @@
 """Performers, portrayals and consents over HTTP: who may draft, who decides, what stays sealed."""
 
+import asyncio
 import hashlib
 import io
 import secrets
@@ -167,12 +168,16 @@ async def test_a_term_that_is_over_shows_as_expired_at_once(running, studio, man
             yesterday.date() - timedelta(days=1),
             yesterday,
         )
+        await connection.execute(
+            "update steps set run_at = now() where kind = 'consent' and subject_id = $1", made["id"]
+        )
     finally:
         await connection.close()
     assert (await studio.get(f"/v1/consents/{made['id']}")).json["state"] == "expired"
     found = await studio.get(f"/v1/consents?performer_id={of['id']}&state=expired")
     assert [each["id"] for each in found.json["data"]] == [made["id"]]
     assert (await studio.get(f"/v1/consents?performer_id={of['id']}&state=granted")).json["data"] == []
+    assert (await told(studio, made, "consent.expired"))["data"]["state"] == "expired"
 
 
 async def test_a_consent_that_ends_soon_is_told_of(studio, manager, production):
@@ -180,17 +185,27 @@ async def test_a_consent_that_ends_soon_is_told_of(studio, manager, production):
     of = await performer(studio)
     until = (datetime.now(UTC) + timedelta(days=10)).date().isoformat()
     made = await granted(studio, manager, of["id"], production, valid_until=until)
-    types = set()
-    for _ in range(100):
-        events = (await studio.get("/v1/events?limit=200")).json["data"]
-        mine = [each for each in events if each["data"].get("consent_id") == made["id"]]
-        types = {each["type"] for each in mine}
-        if "consent.expiring" in types:
-            break
-        await studio.get("/v1/consents?limit=1")
-    assert types == {"consent.granted", "consent.expiring"}
-    assert mine[0]["data"]["links"]["consent"] == f"/v1/consents/{made['id']}"
-    assert not {"description", "signer_name", "name"} & mine[0]["data"].keys()
+    expiring = (await told(studio, made, "consent.expiring"))["data"]
+    assert expiring["links"]["consent"] == f"/v1/consents/{made['id']}"
+    assert not {"description", "signer_name", "name"} & expiring.keys()
+
+
+async def test_terms_end_at_midnight_where_the_production_is(studio, manager):
+    """A production that moves takes the ends of its consents with it; a person moves it."""
+    made = await studio.post(
+        "/v1/productions",
+        {"code": f"P{secrets.token_hex(3)}", "title": "Fog", "time_zone": "America/Los_Angeles"},
+    )
+    production = made.json
+    of = await performer(studio)
+    agreed = await granted(studio, manager, of["id"], production, valid_until="2098-12-31")
+    assert agreed["ends_at"] == "2099-01-01T08:00:00Z"
+    place = f"/v1/productions/{production['id']}/time-zone"
+    assert (await studio.call("PUT", place, json={"time_zone": "Asia/Kolkata"})).status == 403
+    assert (await manager.call("PUT", place, json={"time_zone": "Mars/Olympus"})).status == 422
+    assert (await manager.call("PUT", place, json={"time_zone": "Asia/Kolkata"})).status == 200
+    moved = (await studio.get(f"/v1/consents/{agreed['id']}")).json
+    assert moved["ends_at"] == "2098-12-31T18:30:00Z"
 
 
 async def test_forgetting_a_performer_keeps_the_proof_and_nothing_else(studio, manager, production):
@@ -291,6 +306,20 @@ async def test_consents_are_declined_and_revoked_for_good(studio, manager, produ
     answer = await manager.post(f"/v1/consents/{revoked['id']}/revoke")
     assert answer.json["state"] == "revoked"
     assert (await grant(manager, revoked)).json["code"] == "consent_state"
+
+
+async def told(studio, of, event_type):
+    """Wait for an event of a consent."""
+    after = {}
+    async with asyncio.timeout(20):
+        while True:
+            page = (await studio.get("/v1/events", params={"limit": 200, **after})).json
+            for each in page["data"]:
+                if (each["type"], each["data"].get("consent_id")) == (event_type, of["id"]):
+                    return each
+            after = {"after": page["after"]} if page["after"] else after
+            if not page["more"]:
+                await asyncio.sleep(0.1)
 
 
 def _now():

@@ -46,10 +46,10 @@ async def put_document(
     content: bytes,
     expect: Expect,
 ) -> ConsentView:
-    """Keep the paper of a consent that isn't decided yet, in place of the one before.
+    """Keep the paper of a consent that isn't decided yet, in place of the one before; its hash replaces a stated one.
 
-    Raises NotFound, Invalid for bytes that aren't of the type, Conflict for a consent that was decided or that states
-    another hash, or what `expect` raises.
+    Raises NotFound, Invalid for bytes that aren't of the type, Conflict for a consent that was decided, or what
+    `expect` raises.
     """
     if not begins_as(media_type, content):
         known = ", ".join(DOCUMENT_TYPES)
@@ -63,16 +63,6 @@ async def put_document(
                 f"This consent is {consent.state}: its document stays as it is.",
                 code="consent_state",
                 state=consent.state,
-            )
-        kept = await session.scalar(
-            select(ConsentDocument.sha256).where(
-                ConsentDocument.tenant_id == tenant_id, ConsentDocument.consent_id == consent_id
-            )
-        )
-        if kept is None and consent.document_sha256 not in {None, sha256}:
-            raise Conflict(
-                "The consent states another hash of its document: correct one of them.",
-                code="document_differs",
             )
         values = {
             "media_type": media_type,

@@ -20,6 +20,8 @@ from circletake.domain.permission.coverage import permission
 from circletake.domain.pictures import Violation
 from circletake.ports import Seal
 from circletake.records.characters import Character, Look, Reference, ReferenceSet
+from circletake.records.generations import Generation
+from circletake.records.media import MediaFile
 from circletake.records.performers import Consent, ConsentExemption, Performer, Portrayal
 from circletake.records.session import TenantSession
 from circletake.usecases.permission.find_performers import name_of
@@ -31,7 +33,8 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Depiction:
-    """A character that a request depicts. `how`: declared, consistency, reference_set or named_in_prompt."""
+    """A character that a request depicts. `how`: declared, consistency, reference_set, photograph, take or
+    named_in_prompt."""
 
     character_id: UUID
     look_id: UUID | None
@@ -53,8 +56,8 @@ async def depictions(
 
     `declared`: characters of the body's `depicts`; one that isn't in the production raises Invalid. `consistency`:
     characters of an enforcement. `media_ids`: the request's inputs; a picture of a reference set of a portrayed
-    character depicts it, and one that is on record as somebody's photograph. A prompt that has a portrayed
-    character's script name or its performer's full name in it depicts that character.
+    character depicts it, one that is on record as somebody's photograph, and a take of a generation that depicted it.
+    A prompt that has a portrayed character's script name or its performer's full name in it depicts that character.
     """
     found = [Depiction(each, None, "declared") for each in dict.fromkeys(declared)]
     found += [Depiction(each, None, "consistency") for each in dict.fromkeys(consistency)]
@@ -255,14 +258,16 @@ async def _portrayed(session: TenantSession, tenant_id: UUID, production_id: UUI
 
 
 async def _shown(
-    session: TenantSession, tenant_id: UUID, portrayed: Iterable[Any], media_ids: Collection[UUID]
+    session: TenantSession, tenant_id: UUID, portrayed: Sequence[Any], media_ids: Collection[UUID]
 ) -> list[Depiction]:
-    """The portrayed characters that these pictures were taken for, in whatever version of a reference set."""
-    photographs = [
-        Depiction(each.character_id, None, "reference_set")
+    """The portrayed characters that these pictures show, as far as it is on record."""
+    characters = {each.character_id for each in portrayed}
+    found = [
+        Depiction(each.character_id, None, "photograph")
         for each in portrayed
         if each.media_id is not None and each.media_id in media_ids
     ]
+    # whatever version of a reference set they were taken for
     rows = await session.execute(
         select(Look.character_id, Look.id)
         .distinct()
@@ -274,14 +279,21 @@ async def _shown(
         .where(
             Look.tenant_id == tenant_id,
             Reference.media_id.in_(media_ids),
-            Look.character_id.in_({each.character_id for each in portrayed}),
+            Look.character_id.in_(characters),
         )
         .order_by(Look.character_id, Look.id)
     )
-    return [
-        *photographs,
-        *(Depiction(character_id, look_id, "reference_set") for character_id, look_id in rows),
-    ]
+    found += [Depiction(character_id, look_id, "reference_set") for character_id, look_id in rows]
+    of_takes = await session.scalars(
+        select(Generation.depicts)
+        .join(
+            MediaFile,
+            and_(MediaFile.tenant_id == Generation.tenant_id, MediaFile.generation_id == Generation.id),
+        )
+        .where(Generation.tenant_id == tenant_id, MediaFile.id.in_(media_ids))
+    )
+    shown = {UUID(each["character"]) for depicts in of_takes for each in depicts}
+    return found + [Depiction(each, None, "take") for each in sorted(shown & characters)]
 
 
 def _named(seal: Seal, portrayed: Iterable[Any], prompt: str) -> list[Depiction]:

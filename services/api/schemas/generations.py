@@ -238,7 +238,7 @@ class GenerationSummary(Reply):
 class DepictionReply(Reply):
     character_id: UUID
     look_id: UUID | None
-    how: str = Field(description="declared, consistency, reference_set or named_in_prompt")
+    how: str = Field(description="declared, consistency, reference_set, photograph, take or named_in_prompt")
 
 
 class GenerationReply(GenerationSummary):
