@@ -32,7 +32,7 @@ from circletake.usecases.plan_enforcement import (
     plan_enforcement,
 )
 from circletake.usecases.plan_ladder import ladder_models
-from circletake.usecases.policy.other_models import require_models_allowed
+from circletake.usecases.policy.ask_again import require_allowed_again
 from circletake.usecases.sealed_text import open_text
 from circletake.usecases.steps import lock_generation, lock_takes
 
@@ -70,7 +70,7 @@ async def request_enforcement(
         await _require_free(session, generation)
         enforced = await _enforced(session, catalogue, seal, generation, takes)
         plan = await plan_enforcement(session, rules, catalogue, request=request, enforced=enforced, now=now)
-        await require_models_allowed(
+        await require_allowed_again(
             session, seal, packs, generation=generation, cards=ladder_models(catalogue, plan.ladder)
         )
         row, rows, entries = enforcement_rows(

@@ -10,6 +10,7 @@ from circletake.domain.errors import Conflict
 from circletake.domain.people import PLATFORM
 from circletake.kit import logs
 from circletake.ports import ModelCatalogue, Vault
+from circletake.ports.policies import PolicyShelf
 from circletake.records.generations import Take
 from circletake.records.session import Database
 from circletake.records.steps import Step
@@ -25,6 +26,7 @@ async def requeue_dead_letter(
     operator_database: Database,
     database: Database,
     catalogue: ModelCatalogue,
+    packs: PolicyShelf,
     vault: Vault,
     *,
     step_id: UUID,
@@ -47,6 +49,7 @@ async def requeue_dead_letter(
     made = await retry_take(
         database,
         catalogue,
+        packs,
         seal,
         tenant_id=step.tenant_id,
         actor=PLATFORM,

@@ -15,6 +15,7 @@ from circletake.domain.people import Actor
 from circletake.domain.takes import RETRIABLE, TakeState, generation_state
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
+from circletake.ports.policies import PolicyShelf
 from circletake.records.generations import Generation, Take
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.announce_take import announce_take
@@ -29,6 +30,7 @@ from circletake.usecases.money.reservations import budget_hold, reserve_takes
 from circletake.usecases.permission.gate import gate_take
 from circletake.usecases.permission.open_holds import hold_takes, open_hold, queue_takes
 from circletake.usecases.permission.refusals import consent_required
+from circletake.usecases.policy.ask_again import require_allowed_again
 from circletake.usecases.steps import lock_generation, lock_takes
 
 MAX_TAKES_WITH_RETRIES = 200
@@ -37,6 +39,7 @@ MAX_TAKES_WITH_RETRIES = 200
 async def retry_take(
     database: Database,
     catalogue: ModelCatalogue,
+    packs: PolicyShelf,
     seal: Seal,
     *,
     tenant_id: UUID,
@@ -46,8 +49,8 @@ async def retry_take(
     now: datetime,
     answer: Callable[[Take], Answer],
 ) -> Answer:
-    """Add the new take and its step. Raises NotFound, Conflict when the take can't be retried, Invalid when its
-    model has ended meanwhile."""
+    """Add the new take and its step. Raises NotFound, Conflict when the take can't be retried or the production's packs
+    speak against it, Invalid when its model has ended meanwhile."""
     async with database.tenant(tenant_id) as session:
         remembered = await replay(session, seal, tenant_id, claim)
         if remembered is not None:
@@ -68,6 +71,7 @@ async def retry_take(
         refused = refusal(card, kind_of(generation, old), now.date()) if card else None
         if card is None or refused is not None:
             raise Invalid([refused] if refused else [], code="model_ended")
+        await require_allowed_again(session, seal, packs, generation=generation, cards=[card], take_id=old.id)
         new_take_id = new_id()
         row: dict[str, Any] = {
             "id": new_take_id,

@@ -100,7 +100,7 @@ async def test_what_needs_approval_waits_for_somebody_else_and_runs_once(studio:
 
 
 async def test_rules_for_different_people_are_released_by_each_of_them(studio: Studio, ruled: Any) -> None:
-    """An approver alone doesn't let go of what counsel has to look at."""
+    """An approver alone doesn't let go of what counsel has to look at; what counsel declines can't be retried."""
     asked = await studio.post(
         "/v1/generations", wanted(ruled, deliverable_stage="final", involves_personal_data=True)
     )
@@ -114,6 +114,9 @@ async def test_rules_for_different_people_are_released_by_each_of_them(studio: S
     assert (not_hers.status, not_hers.json["code"]) == (403, "missing_role")
     declined = await ruled["counsel"].post(f"/v1/holds/{by_roles['rights_clearance_manager',]}/decline")
     assert declined.json["state"] == "declined"
+    (take,) = (await studio.get(f"/v1/generations/{asked.json['id']}")).json["takes"]
+    again = await studio.post(f"/v1/takes/{take['id']}/retry")
+    assert (take["state"], again.status, again.json["code"]) == ("canceled", 409, "hold_declined")
 
 
 async def test_what_is_prohibited_is_refused_with_its_rules(studio: Studio, ruled: Any) -> None:
@@ -126,3 +129,20 @@ async def test_what_is_prohibited_is_refused_with_its_rules(studio: Studio, rule
     assert refused.json["detail"] == rule["says"] == "This house makes no advertising."
     dry = (await studio.post("/v1/policy-evaluations", request)).json
     assert (dry["outcome"], {hit["rule"] for hit in dry["hits"]}) == ("prohibited", {"finals", "ads", "told"})
+
+
+async def test_a_retry_is_asked_about_again(studio: Studio, ruled: Any) -> None:
+    """What was accepted before a rule held doesn't slip past it when it is made again."""
+    place = f"/v1/productions/{(await studio.production())['id']}"
+    manager = await studio.person("production_manager", name="Mo", subject="mo")
+    await manager.call("PUT", f"{place}/labour-action", json={"on": True})
+    request = {**wanted(ruled, deliverable_stage="final"), "production_id": place.rsplit("/", 1)[-1]}
+    asked = await studio.post("/v1/generations", request)
+    canceled = await studio.post(f"/v1/generations/{asked.json['id']}/cancel")
+    (take,) = canceled.json["takes"]
+    await manager.call("PUT", f"{place}/labour-action", json={"on": False})
+    choice = {"packs": [{"pack_id": ruled["pack"], "version": 1}]}
+    assert (await manager.call("PUT", f"{place}/policy-packs", json=choice)).status == 200
+    again = await studio.post(f"/v1/takes/{take['id']}/retry")
+    assert (again.status, again.json["code"]) == (409, "approval_needed"), again.body
+    assert [each["rule"] for each in again.json["rules"]] == ["finals"]

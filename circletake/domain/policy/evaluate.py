@@ -91,8 +91,11 @@ def evaluate(packs: Iterable[Pack], facts: Facts, *, not_active: Sequence[PackRe
     """Ask every rule of every pack. The worst outcome wins; no hit is `no_rule_hit`, which permits nothing."""
     looked_at = tuple(packs)
     hits = tuple(hit for pack in looked_at for rule in pack.rules if (hit := _ask(pack, rule, facts)))
-    worst = max((hit.outcome for hit in hits), key=lambda each: each.weight, default=Outcome.NO_RULE_HIT)
-    return Evaluation(worst, hits, tuple(pack.reference for pack in looked_at), tuple(not_active))
+    return Evaluation(_worst(hits), hits, tuple(pack.reference for pack in looked_at), tuple(not_active))
+
+
+def _worst(hits: Iterable[Hit]) -> Outcome:
+    return max((hit.outcome for hit in hits), key=lambda each: each.weight, default=Outcome.NO_RULE_HIT)
 
 
 def _ask(pack: Pack, rule: Rule, facts: Facts) -> Hit | None:

@@ -18,6 +18,7 @@ from circletake.records.holds import Hold
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.effective_take import kind_of
 from circletake.usecases.end_take import Ending, end_take
+from circletake.usecases.enforce_consistency import end_by_hand, running_enforcement
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.permission.consent_gate import permission_for
 from circletake.usecases.permission.gate import depicted, use_in
@@ -134,7 +135,11 @@ async def _require_room(session: TenantSession, generation: Generation, hold: Ho
 async def _cancel_kept(
     session: TenantSession, seal: Seal, generation: Generation, takes: list[Take], hold: Hold
 ) -> None:
-    """Declined: what it kept ends, at no cost unless a model had been paid before."""
+    """Declined: what it kept ends, at no cost unless a model had been paid before. An enforcement of what was declined
+    as a whole ends too, or it would make the next attempt."""
+    enforcement = await running_enforcement(session, generation) if hold.take_id is None else None
+    if enforcement is not None:
+        await end_by_hand(session, seal, generation, takes, enforcement)
     ending = Ending(
         TakeState.CANCELED, Billed.FALSE, "hold_declined", f"The hold `{hold.reason}` was declined."
     )

@@ -58,6 +58,7 @@ async def retry(take_id: UUID, who: Generator, desk: Desk, claim: Claim) -> Resp
     answer = await retry_take(
         desk.database,
         desk.catalogue,
+        desk.packs,
         seal,
         tenant_id=who.tenant_id,
         actor=who.actor,

@@ -98,6 +98,7 @@ async def requeue_dead_letter(step_id: UUID, desk: Desk) -> Response:
             desk.operator_database,
             desk.database,
             desk.catalogue,
+            desk.packs,
             desk.vault,
             step_id=step_id,
             now=clock.now(),
