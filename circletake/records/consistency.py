@@ -282,7 +282,7 @@ class EvaluatorCall(TenantRecord):
 
     check_id: Mapped[UUID | None]
     media_id: Mapped[UUID]
-    production_id: Mapped[UUID | None]  # whose budgets it counts in; a shot's when one file of a check was judged
+    production_id: Mapped[UUID | None]  # whose budgets it counts in
     shot_id: Mapped[UUID | None]
     model_id: Mapped[str] = mapped_column(Text)
     evaluator: Mapped[str] = mapped_column(Text)

@@ -138,20 +138,24 @@ def _of_takes(tenant_id: UUID, asked: UsageAsked) -> Any:
 
 
 def _of_calls(tenant_id: UUID, asked: UsageAsked) -> Any:
-    """Judging counts by the model that judged, under whoever asked for the takes or for the check."""
+    """Judging counts by the model that judged, under whoever asked for it."""
     paid = EvaluatorCall.billed == Billed.TRUE.value
     unknown = EvaluatorCall.billed == Billed.UNKNOWN.value
     none = literal(0)
+    # an enforcement's check may name nobody: then it is whoever asked for its takes
+    person = case(
+        (
+            ConsistencyCheck.requested_by.is_(None),
+            func.coalesce(ConsistencyCheck.requested_by_person, Generation.requested_by_person),
+        ),
+    )
     query = (
         select(
             EvaluatorCall.shot_id,
             func.coalesce(Generation.kind, CHECK_KIND),
             EvaluatorCall.model_id,
-            Generation.requested_by_person,
-            _key_of(
-                Generation.requested_by_person,
-                func.coalesce(Generation.requested_by, ConsistencyCheck.requested_by),
-            ),
+            person,
+            _key_of(person, func.coalesce(ConsistencyCheck.requested_by, Generation.requested_by)),
             *[none.label(name) for name in ("takes", "made", "succeeded", "filtered", "circled")],
             literal(Decimal(0)).label("cost"),
             _usd(EvaluatorCall.cost_usd, unknown).label("unknown"),
