@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, cast, func, or_, select
+from sqlalchemy import ARRAY, Text, Uuid, any_, cast, func, literal_column, or_, select
 
 from circletake.domain.exposure.matching import Hints, hints_of, shot_in
 from circletake.ports import CutSource
@@ -80,7 +80,7 @@ async def _takes(
     gids: Collection[str],
     known: _Known,
 ) -> None:
-    end = func.right(cast(Generation.id, Text), 6)
+    end = func.right(cast(Generation.id, Text), literal_column("6"))
     rows = await session.execute(
         select(Take.id, Take.number, Generation.shot_id, end)
         .join(Generation, Generation.id == Take.generation_id)
@@ -90,8 +90,8 @@ async def _takes(
             Take.tenant_id == tenant_id,
             Take.state == "succeeded",
             or_(
-                Take.id == func.any(cast(list(ids), ARRAY(Uuid))),
-                end == func.any(cast(list(gids), ARRAY(Text))),
+                Take.id == any_(cast(list(ids), ARRAY(Uuid))),
+                end == any_(cast(list(gids), ARRAY(Text))),
             ),
         )
     )
@@ -114,8 +114,8 @@ async def _media(
             MediaFile.production_id == production_id,
             MediaFile.state == "ready",
             or_(
-                MediaFile.id == func.any(cast(list(ids), ARRAY(Uuid))),
-                MediaFile.sha256 == func.any(cast(list(hashes), ARRAY(Text))),
+                MediaFile.id == any_(cast(list(ids), ARRAY(Uuid))),
+                MediaFile.sha256 == any_(cast(list(hashes), ARRAY(Text))),
             ),
         )
     )
