@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from circletake.domain.beta.programme import Feature, FeedbackReason, InvitationState
 from circletake.usecases.beta.cohort import Cell
@@ -82,7 +82,7 @@ class NdaAcceptanceBody(Body):
 class FeaturesBody(Body):
     """Features by name: true opens, false closes. Those left out stay as they are."""
 
-    features: dict[Feature, bool] = Field(min_length=1)
+    features: dict[Feature, StrictBool] = Field(min_length=1)
 
 
 class FeaturesReply(Reply):
@@ -96,10 +96,10 @@ class FeaturesReply(Reply):
 class FeedbackBody(Body):
     """What you think of a take. Again replaces what you said of it before."""
 
-    rating: Annotated[int, Field(ge=1, le=5, description="1 useless, 5 as wished")]
+    rating: Annotated[int, Field(strict=True, ge=1, le=5, description="1 useless, 5 as wished")]
     reasons: list[FeedbackReason] = Field(default=[], max_length=len(FeedbackReason))
-    would_use_in_cut: bool
-    minutes_saved: Annotated[int, Field(ge=-100_000, le=100_000)] | None = Field(
+    would_use_in_cut: StrictBool
+    minutes_saved: Annotated[int, Field(strict=True, ge=-100_000, le=100_000)] | None = Field(
         default=None, description="Against doing it without; negative where it cost time"
     )
     comment: Annotated[Text, Field(min_length=1, max_length=4000)] | None = Field(

@@ -1,11 +1,12 @@
 """Review on the wire: versions, notes, consultations, authorship entries, rules, previews, the inbox."""
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, model_validator
 
 from circletake.domain.people import Role
 from circletake.domain.policy.facts import ConsultedRole
@@ -25,16 +26,24 @@ MAX_NOTE = 4000
 MAX_FRAME = 10_000_000
 
 Note = Annotated[Text, Field(min_length=1, max_length=MAX_NOTE, description="Kept encrypted")]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
-def _whole_year(value: date) -> date:
+def _day(value: object) -> object:
+    """A day as RFC 3339 writes it: pydantic would also read a moment, or seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("give a day as 2026-11-22")
+
+
+def _this_century_or_the_last(value: date) -> date:
     if value.year < 1900:  # noqa: PLR2004 - older than film production
         raise ValueError("give a day in this century or the last")
     return value
 
 
-Day = Annotated[date, AfterValidator(_whole_year)]
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_this_century_or_the_last)]
 
 
 class SubmitBody(Body):
@@ -98,15 +107,16 @@ class Region(Body):
 
     left: Fraction
     top: Fraction
-    width: Annotated[float, Field(gt=0, le=1)]
-    height: Annotated[float, Field(gt=0, le=1)]
+    width: Annotated[float, Field(strict=True, gt=0, le=1)]
+    height: Annotated[float, Field(strict=True, gt=0, le=1)]
 
 
 class NoteBody(Body):
     note: Note
-    frame: Annotated[int, Field(ge=0, le=MAX_FRAME, description="As the shot counts its frames")] | None = (
-        None
-    )
+    frame: (
+        Annotated[int, Field(strict=True, ge=0, le=MAX_FRAME, description="As the shot counts its frames")]
+        | None
+    ) = None
     region: Region | None = None
 
     def to_note(self) -> NewNote:
@@ -270,7 +280,7 @@ class AuthorshipReply(Reply):
 
 
 class RulesBody(Body):
-    approved_before_download: bool = Field(
+    approved_before_download: StrictBool = Field(
         description="Whether a take's full-resolution file is given out only once its version is approved"
     )
 
