@@ -280,6 +280,11 @@ async def test_what_stands_beside_a_consent_is_kept(studio, manager, production)
     assert (stated.status, stated.json["explanation"]) == (201, exemption["explanation"]), stated.body
     ended = await manager.post(f"/v1/exemptions/{stated.json['id']}/end")
     assert ended.json["ended_at"]
+    promised = await manager.post(
+        f"/v1/characters/{who}/synthetic-performer-notices",
+        {"value_statement": "soon", "notice_on": "2099-01-01"},
+    )
+    assert promised.status == 422
     notice = await manager.post(
         f"/v1/characters/{who}/synthetic-performer-notices",
         {"value_statement": "a crowd of ghosts that nobody could play", "notice_on": "2026-10-01"},

@@ -222,6 +222,11 @@ def term_end(until: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(until + timedelta(days=1), time(), tzinfo=zone)
 
 
+def is_to_come(day: date, now: datetime) -> bool:
+    """Say whether this day hasn't begun anywhere yet: the first place where one begins is 14 hours ahead of UTC."""
+    return day > (now + timedelta(hours=14)).date()
+
+
 def is_over(scope: ConsentScope, at: datetime, zone: ZoneInfo) -> bool:
     """Say whether the term has ended. `at` is aware."""
     return scope.until is not None and at.timestamp() >= term_end(scope.until, zone).timestamp()

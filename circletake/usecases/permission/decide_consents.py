@@ -15,6 +15,7 @@ from circletake.domain.people import Actor
 from circletake.domain.permission.consents import (
     ConsentState,
     SignerRole,
+    is_to_come,
     signer_fits,
     term_end,
     zone_named,
@@ -48,7 +49,6 @@ from circletake.usecases.sealed_text import close_text
 from circletake.usecases.steps import add_step
 
 EXPIRING = timedelta(days=30)
-_FARTHEST_EAST = timedelta(hours=14)  # the first place where a new day begins
 
 
 async def grant_consent(
@@ -230,7 +230,7 @@ def _refuse_signer(consent: Consent, performer: Performer) -> None:
 
 
 def _refuse_future(signed_on: date | None, now: datetime) -> None:
-    if signed_on is not None and signed_on > (now + _FARTHEST_EAST).date():
+    if signed_on is not None and is_to_come(signed_on, now):
         raise invalid("/signed_on", "signed_in_the_future", "Nobody can have signed it on a day to come.")
 
 

@@ -1,22 +1,23 @@
 """Synthetic performers: human characters whom nobody portrays. The union is told before they are in a deliverable.
 
 SAG-AFTRA 2026 asks for notice and bargaining, and for the significant additional value that the character brings.
+Policy packs read these records: a rule can keep a request for a deliverable waiting until there is one.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, select, tuple_
+from sqlalchemy import select, tuple_
 
-from circletake.domain.errors import NotFound
+from circletake.domain.errors import NotFound, invalid
 from circletake.domain.people import Actor
+from circletake.domain.permission.consents import is_to_come
+from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
-from circletake.records.characters import Character
-from circletake.records.performers import Portrayal, SyntheticPerformerNotice
+from circletake.records.performers import SyntheticPerformerNotice
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.edit_characters import refuse_deleted
 from circletake.usecases.edit_context import Expect
@@ -42,48 +43,6 @@ def notice_view(seal: Seal, notice: SyntheticPerformerNotice) -> NoticeView:
     return NoticeView(notice, open_text(seal, notice.value_statement, _place(notice.id)) or "")
 
 
-async def synthetic_notice_missing(
-    session: TenantSession,
-    *,
-    tenant_id: UUID,
-    production_id: UUID,
-    characters: Collection[UUID],
-    at: datetime,
-    time_zone: str,
-) -> list[UUID]:
-    """Return which of these characters are synthetic performers of whom the union hasn't been told by now.
-
-    That is every human character that no performer stands for, in body or in voice, and of whom there is no notice
-    dated today or before in the production's time zone. One query.
-    """
-    if not characters:
-        return []
-    today = at.astimezone(ZoneInfo(time_zone)).date()
-    portrayed = exists().where(
-        Portrayal.tenant_id == Character.tenant_id,
-        Portrayal.character_id == Character.id,
-        Portrayal.ended_at.is_(None),
-    )
-    told = exists().where(
-        SyntheticPerformerNotice.tenant_id == Character.tenant_id,
-        SyntheticPerformerNotice.character_id == Character.id,
-        SyntheticPerformerNotice.notice_on <= today,
-    )
-    rows = await session.scalars(
-        select(Character.id)
-        .where(
-            Character.tenant_id == tenant_id,
-            Character.production_id == production_id,
-            Character.id.in_(characters),
-            Character.kind == "human",
-            ~portrayed,
-            ~told,
-        )
-        .order_by(Character.id)
-    )
-    return list(rows)
-
-
 async def record_notice(
     database: Database,
     seal: Seal,
@@ -97,7 +56,10 @@ async def record_notice(
     claim: IdempotencyClaim | None,
     answer: Callable[[NoticeView], Answer],
 ) -> Answer:
-    """Put on record that the union was told of a synthetic performer. Raises NotFound or Conflict."""
+    """Put on record that the union was told of a synthetic performer. Raises NotFound, Conflict for a deleted
+    character, or Invalid for a day to come."""
+    if is_to_come(notice_on, clock.now()):
+        raise invalid("/notice_on", "in_the_future", "Notice can't have been given on a day to come.")
     async with database.tenant(tenant_id) as session:
         remembered = await replay(session, seal, tenant_id, claim)
         if remembered is not None:
