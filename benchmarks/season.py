@@ -31,6 +31,7 @@ from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.kms.seal import AesSeal
 from circletake.adapters.vision.likeness.evaluator import LikenessEvaluator
+from circletake.domain.people import PLATFORM
 from circletake.kit.children import ChildPool
 from circletake.kit.ids import new_id
 from circletake.ports import FrameSeen
@@ -173,7 +174,7 @@ class _Season:
             self.tools.catalogue,
             AesSeal(bytes(32), self.tenant_id),
             tenant_id=self.tenant_id,
-            api_key_id=None,
+            actor=PLATFORM,
             request=request,
             claim=None,
             answer=lambda check: Answer(202, b"{}", str(check.id)),

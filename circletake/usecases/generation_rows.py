@@ -168,7 +168,7 @@ def _steps(
 def with_enforcement(
     seal: Seal,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     rows: GenerationRows,
     plan: EnforcementPlan,
     now: datetime,
@@ -180,7 +180,7 @@ def with_enforcement(
         tenant_id=tenant_id,
         generation_id=rows.record.id,
         take_ids=[take["id"] for take in rows.takes],
-        api_key_id=api_key_id,
+        actor=actor,
         now=now,
     )
     deadlines = [each for each in (rows.record.deadline_at, row["deadline_at"]) if each is not None]

@@ -14,6 +14,7 @@ from circletake.domain.consistency.ladders import Rung
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.errors import Invalid
 from circletake.domain.kinds import SLOT_ROLES, InputSlot, Kind, MediaRole
+from circletake.domain.people import Actor
 from circletake.domain.pictures import InputShape, ModelCard, Violation
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
@@ -270,12 +271,12 @@ def enforcement_rows(
     tenant_id: UUID,
     generation_id: UUID,
     take_ids: Sequence[UUID],
-    api_key_id: UUID | None,
+    actor: Actor,
     now: datetime,
 ) -> tuple[dict[str, Any], list[tuple[type[Record], list[dict[str, Any]]]], list[dict[str, Any]]]:
     """Return the enforcement, the other rows that begin it, by table, and its ledger entries."""
     request = plan.request
-    check = check_row(tenant_id, plan.check, plan.rules, api_key_id=api_key_id, generation_id=generation_id)
+    check = check_row(tenant_id, plan.check, plan.rules, actor=actor, generation_id=generation_id)
     enforcement: dict[str, Any] = {
         "id": new_id(),
         "tenant_id": tenant_id,
@@ -296,7 +297,8 @@ def enforcement_rows(
             "other_models": None if request.other_models is None else list(request.other_models),
             "approved_media_id": str(plan.approved) if plan.approved else None,
         },
-        "requested_by": api_key_id,
+        "requested_by": actor.api_key_id,
+        "requested_by_person": actor.person_id,
     }
     attempts = [
         {
@@ -318,7 +320,8 @@ def enforcement_rows(
         body={
             "generation": str(generation_id),
             "check": str(check["id"]),
-            "requested_by": str(api_key_id) if api_key_id else None,
+            "requested_by": str(actor.api_key_id) if actor.api_key_id else None,
+            "requested_by_person": str(actor.person_id) if actor.person_id else None,
             "characters": [str(each.character_id) for each in plan.check.subjects],
             "takes": [str(take_id) for take_id in take_ids],
             "ladder": [

@@ -13,6 +13,7 @@ from circletake.domain.consistency.profiles import Profile, Scoped, changed
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.consistency.words import ShotSize
 from circletake.domain.errors import Invalid
+from circletake.domain.people import Actor
 from circletake.domain.pictures import Violation
 from circletake.kit import clock
 from circletake.kit.ids import new_id
@@ -80,7 +81,7 @@ async def request_check(
     seal: Seal,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     request: CheckRequest,
     claim: IdempotencyClaim | None,
     answer: Callable[[ConsistencyCheck], Answer],
@@ -105,7 +106,7 @@ async def request_check(
                 characters={each.character_id for each in plan.subjects},
                 now=clock.now(),
             )
-        row = check_row(tenant_id, plan, frozen, api_key_id=api_key_id, external_ref=request.external_ref)
+        row = check_row(tenant_id, plan, frozen, actor=actor, external_ref=request.external_ref)
         await _record(session, seal, tenant_id, row, plan, frozen)
         reply = answer(ConsistencyCheck(**row))
         await remember(session, seal, tenant_id, claim, reply)
@@ -187,7 +188,7 @@ def check_row(
     plan: CheckPlan,
     frozen: FrozenRules,
     *,
-    api_key_id: UUID | None,
+    actor: Actor,
     external_ref: str | None = None,
     generation_id: UUID | None = None,
 ) -> dict[str, Any]:
@@ -203,7 +204,8 @@ def check_row(
         "profile": dict(frozen.profile),
         "second_opinion": frozen.second_opinion,
         "external_ref": external_ref,
-        "requested_by": api_key_id,
+        "requested_by": actor.api_key_id,
+        "requested_by_person": actor.person_id,
         "summary": {"skipped": list(plan.skipped)},
         "ledger_entry_id": new_id(),
     }
@@ -234,6 +236,7 @@ def check_entry(seal: Seal, tenant_id: UUID, row: Mapping[str, Any], plan: Check
         body={
             "production": str(row["production_id"]),
             "requested_by": str(row["requested_by"]) if row["requested_by"] else None,
+            "requested_by_person": str(row["requested_by_person"]) if row["requested_by_person"] else None,
             "characters": [str(each.character_id) for each in plan.subjects],
             "material": [str(each.file.id) for each in plan.materials],
             "evaluators": list(row["evaluators"]),

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.errors import Conflict, Invalid, NotFound, invalid
 from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.people import Actor
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.ports import ModelCatalogue, Seal
 from circletake.ports.policies import PolicyShelf
@@ -45,7 +46,7 @@ async def request_enforcement(
     seal: Seal,
     *,
     tenant_id: UUID,
-    api_key_id: UUID | None,
+    actor: Actor,
     generation_id: UUID,
     request: EnforcementRequest,
     claim: IdempotencyClaim | None,
@@ -79,7 +80,7 @@ async def request_enforcement(
             tenant_id=tenant_id,
             generation_id=generation_id,
             take_ids=[take.id for take in sorted(takes, key=lambda take: take.number)],
-            api_key_id=api_key_id,
+            actor=actor,
             now=now,
         )
         await insert_together(session, *rows, (LedgerEntry, entries))

@@ -96,7 +96,7 @@ async def request_generation(
         permit = await _with_room(session, tenant_id, request, plan, permit)
         rows = generation_rows(seal, tenant_id, actor, request, plan, permit, now)
         if enforcing is not None:
-            rows = with_enforcement(seal, tenant_id, actor.api_key_id, rows, enforcing, now)
+            rows = with_enforcement(seal, tenant_id, actor, rows, enforcing, now)
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
         await _record(session, tenant_id, rows, remembers)

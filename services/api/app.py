@@ -26,7 +26,8 @@ TENANT_ABOUT = """
 Generation and consistency requests for film and series productions, run inside your own bucket, with provenance on
 every output.
 
-Authorise with an API key (`Authorization: Bearer ct_live_…`). Work is accepted with 202 and a `Location`; add
+Authorise with an API key (`Authorization: Bearer ct_live_…`) or, for what only people may do, with the token that your
+studio's own sign-in gave a person. Work is accepted with 202 and a `Location`; add
 `Prefer: wait=N` to wait up to 30 s for it. Send an `Idempotency-Key` with every POST that creates: a repeat gives
 the same answer and makes nothing twice. Errors are RFC 9457 problems with JSON pointers and a support id.
 """

@@ -48,7 +48,7 @@ async def request(body: CheckBody, who: Generator, desk: Desk, claim: Claim, wai
         desk.catalogue,
         seal,
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         request=body.to_request(),
         claim=claim,
         answer=answer,

@@ -54,7 +54,7 @@ async def request(body: EnforcementBody, who: Generator, desk: Desk, claim: Clai
         desk.packs,
         seal,
         tenant_id=who.tenant_id,
-        api_key_id=who.api_key_id,
+        actor=who.actor,
         generation_id=body.generation_id,
         request=body.to_request(),
         claim=claim,

@@ -34,7 +34,7 @@ window.addEventListener("load", () => {
     dom_id: "#console",
     deepLinking: true,
     displayRequestDuration: true,
-    docExpansion: "list",
+    docExpansion: "none", // there are many operations: drawing them all at once holds the page for long
     defaultModelsExpandDepth: 0,
     filter: true,
     persistAuthorization: false,
