@@ -86,7 +86,8 @@ class CutClip(TenantRecord):
     speed: Mapped[str] = mapped_column(Text)  # rational: source frames per frame shown
     take_id: Mapped[UUID | None]
     shot_id: Mapped[UUID | None]
-    matched_by: Mapped[str | None] = mapped_column(Text)  # take_id media_id sha256 file_name shot_code, or null
+    # take_id media_id sha256 file_name shot_code, or null
+    matched_by: Mapped[str | None] = mapped_column(Text)
 
 
 class ExposureLimit(TenantRecord):

@@ -62,7 +62,8 @@ def _through_matte(job: LayBack, plate: Decoded, result: Decoded, bounds: Bounds
     laid = _scaled(result, plate.size, notes)
     composite = plate.pixels.copy()
     _blend(composite, laid, used, has_alpha=plate.has_alpha)
-    seen = exposed(plate.colour(), _coloured(laid, plate), used, result.size, lossy=result.lossy)
+    colours = plate.colour()
+    seen = exposed(colours, _as_grey(result.colour(), colours), used, lossy=result.lossy)
     notes += _notes(job, plate, result)
     dress = dress_of(job.plate, plate.media_type)
     write_picture(job.target, composite, job.target_type, dress, has_alpha=plate.has_alpha)
@@ -149,11 +150,13 @@ def _like(over: Any, below: Any) -> Any:
     return over
 
 
-def _coloured(laid: Any, plate: Decoded) -> Any:
-    """Return the laid picture with the plate's colours: a grey plate is compared in grey."""
-    if plate.colour().ndim == 2 and laid.ndim == 3:
-        return np.rint(laid.astype(np.float32) @ _REC709).astype(np.uint16)
-    return laid
+def _as_grey(result: Any, plate: Any) -> Any:
+    """Return the model's colours in the channels that the plate has."""
+    if plate.ndim == result.ndim:
+        return result
+    if plate.ndim == 2:
+        return np.rint(result.astype(np.float32) @ _REC709).astype(result.dtype)
+    return np.repeat(result[..., None], 3, axis=2)
 
 
 def _notes(job: LayBack, plate: Decoded, result: Decoded) -> list[str]:

@@ -1,9 +1,8 @@
 """What of a frame a model really changed. Runs in a child process only.
 
-The model's picture is compared with the plate as the model could have seen it: brought to the model's size and back,
-so that resampling alone is no difference. Both are looked at twice: smoothed, where grain, quantisation and a codec's
-noise fall away and only what is drawn remains (`generated`), and in what smoothing takes off, where new grain and
-lost noise stand (`enhanced`).
+The model's picture and the plate are compared at the smaller one's size, so that resampling alone is no difference.
+Both are looked at twice: smoothed, where grain, quantisation and a codec's noise fall away and only what is drawn
+remains (`generated`), and in what smoothing takes off, where new grain and lost noise stand (`enhanced`).
 """
 
 from dataclasses import dataclass
@@ -56,32 +55,54 @@ class Exposed:
     enhanced: int
 
 
-def exposed(plate: Any, result: Any, weights: Any, model_size: Size, *, lossy: bool = False) -> Exposed:
+def exposed(plate: Any, result: Any, weights: Any, *, lossy: bool = False) -> Exposed:
     """Count what a result laid onto a plate with these weights changed.
 
-    `plate` and `result` are colours of one size (grey or RGB, 8 or 16 bits each), `weights` 16-bit codes,
-    `model_size` the size that the model's picture had before it was scaled to the plate's; `lossy`: it came as JPEG.
+    `plate` and `result` are colours (both grey or both RGB, 8 or 16 bits each), `result` at the size the model gave
+    it; `weights` are 16-bit codes at the plate's size; `lossy`: the result came as JPEG or the like.
     """
-    rows, columns = np.flatnonzero(weights.any(axis=1)), np.flatnonzero(weights.any(axis=0))
-    if not rows.size:
+    if not weights.any():
         return Exposed(0, 0)
-    height, width = weights.shape
-    window = (
+    of_plate = Size(plate.shape[1], plate.shape[0])
+    size = _compared_at(of_plate, Size(result.shape[1], result.shape[0]))
+    weight = _resized(weights, size).astype(np.float32) / 65535
+    covered = _resized((weights > 0).astype(np.float32), size)
+    window = _window(weight)
+    generated, enhanced = _changed(
+        _codes(_resized(plate, size)[window]),
+        _codes(_resized(result, size)[window]),
+        weight[window],
+        as_is=not lossy and result.shape[:2] == plate.shape[:2] and size == of_plate,
+    )
+    pixels = of_plate.pixels / size.pixels
+    return Exposed(
+        round(float(covered[window][generated].sum()) * pixels),
+        round(float(covered[window][enhanced].sum()) * pixels),
+    )
+
+
+def _compared_at(plate: Size, result: Size) -> Size:
+    """Return the size at which both are looked at: the smaller one's, so that neither is enlarged."""
+    smaller = plate if plate.pixels <= result.pixels else result
+    scale = (_MOST_PIXELS / smaller.pixels) ** 0.5
+    if scale >= 1:
+        return smaller
+    return Size(max(1, round(smaller.width * scale)), max(1, round(smaller.height * scale)))
+
+
+def _window(weight: Any) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
+    height, width = weight.shape
+    return (
         slice(max(0, int(rows[0]) - _MARGIN), min(height, int(rows[-1]) + 1 + _MARGIN)),
         slice(max(0, int(columns[0]) - _MARGIN), min(width, int(columns[-1]) + 1 + _MARGIN)),
     )
-    shown = _seen_by_model(plate, window, model_size)
-    laid = _codes(result[window])
-    weight = weights[window].astype(np.float32) / 65535
-    scale = (weight.size / _MOST_PIXELS) ** 0.5
-    if scale > 1:
-        shown, laid, weight = (_smaller(each, scale) for each in (shown, laid, weight))
-    as_is = not lossy and scale <= 1 and model_size == Size(width, height)
-    generated, enhanced = _changed(shown, laid, weight, as_is=as_is)
-    pixels = (window[0].stop - window[0].start) * (window[1].stop - window[1].start) / weight.size
-    return Exposed(
-        round(int(np.count_nonzero(generated)) * pixels), round(int(np.count_nonzero(enhanced)) * pixels)
-    )
+
+
+def _resized(picture: Any, size: Size) -> Any:
+    if (picture.shape[1], picture.shape[0]) == (size.width, size.height):
+        return picture
+    return cv2.resize(picture, (size.width, size.height), interpolation=cv2.INTER_AREA)
 
 
 def _changed(shown: Any, laid: Any, weight: Any, *, as_is: bool) -> tuple[Any, Any]:
@@ -163,26 +184,6 @@ def _gradient(picture: Any) -> Any:
     across = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8)
     down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8)
     return np.hypot(across, down)
-
-
-def _seen_by_model(plate: Any, window: tuple[slice, slice], model_size: Size) -> Any:
-    """Return the plate's window at the sharpness that the model's size allows."""
-    height, width = plate.shape[:2]
-    codes = _codes(plate[window])
-    wide = max(1, round(codes.shape[1] * model_size.width / width))
-    high = max(1, round(codes.shape[0] * model_size.height / height))
-    if (wide, high) == (codes.shape[1], codes.shape[0]):
-        return codes
-    return _resized(_resized(codes, wide, high), codes.shape[1], codes.shape[0])
-
-
-def _resized(picture: Any, width: int, height: int) -> Any:
-    larger = width > picture.shape[1]
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA)
-
-
-def _smaller(picture: Any, scale: float) -> Any:
-    return _resized(picture, max(1, round(picture.shape[1] / scale)), max(1, round(picture.shape[0] / scale)))
 
 
 def _codes(picture: Any) -> Any:
