@@ -26,6 +26,7 @@ from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.inspect_media import announce_media
 from circletake.usecases.inspect_reference import give_up_reference
 from circletake.usecases.material_work import ENDED
+from circletake.usecases.permission.screen_inputs import not_screened
 from circletake.usecases.publish_file import take_away_unrecorded
 from circletake.usecases.record_judgements import conclude_when_judged, lock_check
 from circletake.usecases.review.draw_preview import give_up_preview
@@ -44,7 +45,9 @@ async def bury_step(tools: Tools, step: ClaimedStep) -> None:
         await tell_without_sheet(tools, step, trouble="dead_letter")
         return
     async with tools.database.tenant(step.tenant_id) as session:
-        if step.take_id is not None:
+        if step.details.get("kind") == "screen" and step.generation_id is not None:
+            await not_screened(session, tenant, step.generation_id)
+        elif step.take_id is not None:
             generation, takes = await lock_take(session, step)
             take = one_take(takes, step.take_id)
             if take.state not in TERMINAL:

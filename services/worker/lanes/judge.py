@@ -1,4 +1,4 @@
-"""Consistency: looking at references, judging material, concluding checks."""
+"""Looking at pictures: references, material of checks and their conclusion, people nobody declared."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ from circletake.usecases.call_model import PaidCall
 from circletake.usecases.conclude_check import conclude_check
 from circletake.usecases.inspect_reference import inspect_reference
 from circletake.usecases.judge_material import judge_material
+from circletake.usecases.permission.screen_inputs import screen_inputs
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
 from services.worker.runner import Handler
@@ -21,4 +22,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def reference(step: ClaimedStep, _: PaidCall) -> None:
         await inspect_reference(tools, step)
 
-    return {"reference": reference, "judge": judge, "conclude": conclude}
+    async def screen(step: ClaimedStep, _: PaidCall) -> None:
+        await screen_inputs(tools, step)
+
+    return {"reference": reference, "judge": judge, "conclude": conclude, "screen": screen}
