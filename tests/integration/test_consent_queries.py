@@ -1,4 +1,4 @@
-"""What the consent gate asks of the database before every send: one query or two, found by their index."""
+"""What the consent gate asks of the database before every send, and whom it finds there."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import event
 
 from circletake.adapters.kms.seal import AesSeal
+from circletake.domain.errors import Invalid
 from circletake.domain.permission.consents import Use
 from circletake.kit.ids import new_id
 from circletake.records.session import Database as Connections
-from circletake.usecases.permission.consent_gate import depictions, permission_for
+from circletake.usecases.permission.consent_gate import Depiction, depictions, permission_for
 from tests.stack import Database
 
 ROWS = 4_000
@@ -131,3 +132,72 @@ async def test_a_production_without_performers_costs_one_question(studio: Studio
         )
     assert (found, len(studio.statements)) == ([], 1)
     assert await studio.read_through() == []
+
+
+async def test_a_picture_of_a_reference_set_depicts_whom_somebody_plays(database: Database) -> None:
+    """In whichever version, with its look; a character whom nobody plays isn't depicted by hers."""
+    tenant_id, production_id, mara, june, media_id, look_id = (new_id() for _ in range(6))
+    seal = AesSeal(bytes(32), tenant_id)
+    connection = await asyncpg.connect(database.superuser_url.replace("+asyncpg", ""))
+    try:
+        await connection.execute("set session_replication_role = replica")
+        for character_id, name, look in ((mara, "MARA", look_id), (june, "JUNE", new_id())):
+            set_id = new_id()
+            await connection.execute(
+                "insert into characters (id, tenant_id, production_id, kind, script_name, version)"
+                " values ($1, $2, $3, 'human', $4, 1)",
+                *(character_id, tenant_id, production_id, name),
+            )
+            await connection.execute(
+                "insert into looks (id, tenant_id, character_id, name, version) values ($1, $2, $3, 'storm', 1)",
+                *(look, tenant_id, character_id),
+            )
+            await connection.execute(
+                "insert into reference_sets (id, tenant_id, look_id, version, state)"
+                " values ($1, $2, $3, 1, 'superseded')",
+                *(set_id, tenant_id, look),
+            )
+            await connection.execute(
+                "insert into references_of_looks (id, tenant_id, reference_set_id, media_id, state, findings)"
+                " values ($1, $2, $3, $4, 'ready', '[]')",
+                *(new_id(), tenant_id, set_id, media_id),
+            )
+        performer_id = new_id()
+        await connection.execute(
+            "insert into performers (id, tenant_id, name, is_minor, deceased, version)"
+            " values ($1, $2, $3, false, false, 1)",
+            *(performer_id, tenant_id, seal.close("Ida O'Berg", place=f"performers.name:{performer_id}")),
+        )
+        await connection.execute(
+            "insert into portrayals (id, tenant_id, production_id, character_id, performer_id, kind)"
+            " values ($1, $2, $3, $4, $5, 'performs')",
+            *(new_id(), tenant_id, production_id, mara, performer_id),
+        )
+    finally:
+        await connection.close()
+    connections = Connections(database.url("app"), pool_size=1)
+
+    async def depicted(prompt: str | None = None, declared: Sequence[UUID] = ()) -> list[Depiction]:
+        async with connections.tenant(tenant_id) as session:
+            return await depictions(
+                session,
+                seal,
+                tenant_id=tenant_id,
+                production_id=production_id,
+                declared=declared,
+                consistency=[],
+                media_ids=[] if prompt else [media_id],
+                prompt=prompt,
+            )
+
+    try:
+        assert await depicted() == [Depiction(mara, look_id, "reference_set")]
+        for prompt in ("MARA's coat", "shot_mara_close", "ida o\u2019berg laughs", "Ida  O'BERG"):
+            assert await depicted(prompt) == [Depiction(mara, None, "named_in_prompt")], prompt
+        for prompt in ("a marathon", "June waits", "somebody called Berg"):
+            assert await depicted(prompt) == [], prompt
+        with pytest.raises(Invalid) as refused:
+            await depicted(declared=[mara, new_id()])
+        assert [each.pointer for each in refused.value.violations] == ["/depicts/1"]
+    finally:
+        await connections.close()

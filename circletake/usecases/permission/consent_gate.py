@@ -28,7 +28,7 @@ from circletake.usecases.permission.find_performers import name_of
 
 __all__ = ["Depiction", "Missing", "Permission", "Use", "depictions", "permission_for"]
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,8 @@ async def _refuse_unknown(
 
 
 async def _portrayed(session: TenantSession, tenant_id: UUID, production_id: UUID) -> Sequence[Any]:
-    """The portrayals of the production, with what they are called by."""
+    """The portrayals of the production, with what they are called by. A character that was deleted has no name any
+    more; its performer has, and their likeness is theirs whatever became of the character."""
     rows = await session.execute(
         select(
             Portrayal.character_id,
@@ -250,7 +251,6 @@ async def _portrayed(session: TenantSession, tenant_id: UUID, production_id: UUI
             Portrayal.tenant_id == tenant_id,
             Portrayal.production_id == production_id,
             Portrayal.ended_at.is_(None),
-            Character.deleted_at.is_(None),
         )
         .order_by(Portrayal.character_id, Portrayal.id)
     )
