@@ -25,7 +25,7 @@ from circletake.usecases.permission.open_holds import hold_row, ledger_body
 from circletake.usecases.plan_enforcement import EnforcementPlan, enforcement_rows
 from circletake.usecases.plan_generation import GenerationRequest, Plan
 from circletake.usecases.policy.evaluate import evaluation_row
-from circletake.usecases.take_steps import expiry_step, screen_step, step_for_take
+from circletake.usecases.take_steps import screen_step, step_for_take
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +154,11 @@ def _steps(
     permit: Permit,
     deadline_at: datetime | None,
 ) -> list[dict[str, Any]]:
-    """What is held has no step but its deadline's. Pictures that nobody has looked at yet are looked at first."""
-    if permit.holds:
-        return [] if deadline_at is None else [expiry_step(tenant_id, generation_id, deadline_at)]
+    """What is held has no step. Pictures that nobody has looked at yet are looked at first."""
     if permit.screen:
         return [screen_step(tenant_id, generation_id)]
+    if permit.holds:
+        return []
     return [
         step_for_take(tenant_id, generation_id, take["id"], plan.card.id, plan.card.mode, deadline_at)
         for take in takes

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam
+from sqlalchemy import and_, bindparam, insert
 from sqlalchemy.exc import IntegrityError
 
 from circletake.domain.consistency.rules import JudgingRules
@@ -46,6 +46,7 @@ from circletake.usecases.permission.open_holds import hold_data
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
 from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.policy.evaluate import notice_data
+from circletake.usecases.take_steps import expiry_step
 
 _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
     Production,
@@ -100,6 +101,10 @@ async def request_generation(
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
         await _record(session, tenant_id, rows, remembers)
+        if permit.holds and request.deadline_at is not None:
+            await session.execute(
+                insert(Step).values(expiry_step(tenant_id, rows.record.id, request.deadline_at))
+            )
         await _tell_notices(session, tenant_id, rows.record, permit)
     return reply
 

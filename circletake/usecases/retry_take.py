@@ -18,8 +18,9 @@ from circletake.ports import ModelCatalogue, Seal
 from circletake.ports.policies import PolicyShelf
 from circletake.records.generations import Generation, Take
 from circletake.records.session import Database, TenantSession
+from circletake.records.steps import Step
 from circletake.usecases.announce_take import announce_take
-from circletake.usecases.effective_take import kind_of, model_of
+from circletake.usecases.effective_take import controls_of, kind_of, model_of
 from circletake.usecases.end_take import one_take
 from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import wake_dispatcher
@@ -27,11 +28,14 @@ from circletake.usecases.find_generations import find_take
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.reservations import budget_hold, reserve_takes
-from circletake.usecases.permission.gate import gate_take
+from circletake.usecases.permission.gate import depicted, gate_take
 from circletake.usecases.permission.open_holds import hold_takes, open_hold, queue_takes
 from circletake.usecases.permission.refusals import consent_required
+from circletake.usecases.permission.screening import Screening, screening_needed
 from circletake.usecases.policy.ask_again import require_allowed_again
 from circletake.usecases.steps import lock_generation, lock_takes
+from circletake.usecases.take_steps import screen_step
+from circletake.usecases.take_work import inputs_of
 
 MAX_TAKES_WITH_RETRIES = 200
 
@@ -128,8 +132,13 @@ async def _queue_or_hold(
     passage = await gate_take(session, generation, take, at=now)
     if passage.missing is not None:
         raise consent_required(passage.missing)
+    screening = await _screening(session, generation, take)
+    if screening.outcome == "needed":
+        await session.execute(insert(Step).values(screen_step(generation.tenant_id, generation.id)))
     if passage.new is not None:
         await open_hold(session, seal, generation, takes, passage.new)
+    elif screening.hold is not None:
+        await open_hold(session, seal, generation, takes, screening.hold)
     elif passage.held:
         await hold_takes(session, generation, takes, [take])
     else:
@@ -140,6 +149,19 @@ async def _queue_or_hold(
         await queue_takes(session, catalogue, generation, [take], now=now)
         await session.flush()
         await announce_take(session, generation, take, "take.queued")
+
+
+async def _screening(session: TenantSession, generation: Generation, take: Take) -> Screening:
+    """A take that was canceled before anybody had looked at its pictures isn't made without that."""
+    return await screening_needed(
+        session,
+        tenant_id=generation.tenant_id,
+        kind=kind_of(generation, take),
+        inputs=await inputs_of(session, generation, take),
+        characters=depicted(generation.depicts),
+        controls=controls_of(generation, take),
+        generation_id=generation.id,
+    )
 
 
 def _require_retriable(old: Take, takes: list[Take]) -> None:

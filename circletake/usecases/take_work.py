@@ -114,7 +114,7 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
             set_committed_value(take, "state", TakeState.RUNNING.value)
             set_committed_value(take, "started_at", held.started_at)
             set_committed_value(generation, "state", TakeState.RUNNING.value)
-        inputs = await _inputs(session, generation, take, held.has_inputs)
+        inputs = await inputs_of(session, generation, take) if held.has_inputs or take.changes else {}
     card = tools.catalogue.get(model_of(generation, take))
     if card is None:
         raise LookupError("the model of this take is no longer in the catalogue")
@@ -138,9 +138,8 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
     )
 
 
-async def _inputs(
-    session: TenantSession, generation: Generation, take: Take, has_inputs: bool
-) -> dict[InputSlot, MediaFile]:
+async def inputs_of(session: TenantSession, generation: Generation, take: Take) -> dict[InputSlot, MediaFile]:
+    """The files that a take is made from: its own, where it differs from its generation."""
     changed = changed_inputs(take.changes)
     if changed is not None:
         files = {
@@ -148,8 +147,6 @@ async def _inputs(
             for file in await session.scalars(select(MediaFile).where(MediaFile.id.in_(changed.values())))
         }
         return {slot: files[media_id] for slot, media_id in changed.items()}
-    if not has_inputs:
-        return {}
     rows = await session.execute(
         select(GenerationInput.slot, MediaFile)
         .join(MediaFile, MediaFile.id == GenerationInput.media_id)

@@ -26,6 +26,7 @@ from circletake.usecases.permission.consent_gate import Depiction, depictions, p
 from circletake.usecases.permission.gate import LABOUR, relied_on, use_in
 from circletake.usecases.permission.refusals import consent_required
 from circletake.usecases.permission.rights import rights_records, rights_violations
+from circletake.usecases.permission.screening import screening_needed
 from circletake.usecases.plan_generation import GenerationRequest, Plan
 from circletake.usecases.policy.evaluate import evaluate_policies, prohibited
 from circletake.usecases.policy.facts_of import facts_of
@@ -113,9 +114,19 @@ async def gate_request(
         takes=request.takes,
     )
     holds += exposure.holds
+    screening = await screening_needed(
+        session,
+        tenant_id=tenant_id,
+        kind=request.kind,
+        inputs=plan.inputs,
+        characters=characters,
+        controls=request.controls,
+    )
+    if screening.hold is not None:
+        holds.append(screening.hold)
     if plan.production.labour_action_since is not None:
         holds.append(LABOUR)
-    return Permit(found, relied_on(permission), policy, holds)
+    return Permit(found, relied_on(permission), policy, holds, screen=screening.outcome == "needed")
 
 
 async def _require_rights(

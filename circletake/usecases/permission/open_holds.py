@@ -269,15 +269,6 @@ async def _hold_for_budget(
     await session.flush()
 
 
-async def start_takes(
-    session: TenantSession, catalogue: ModelCatalogue, generation: Generation, takes: Sequence[Take]
-) -> None:
-    """Its pictures were looked at and nobody undeclared was found: the takes that are queued begin."""
-    waiting = [take for take in takes if take.state == TakeState.QUEUED]
-    await queue_takes(session, catalogue, generation, waiting)
-    await session.flush()
-
-
 async def queue_takes(
     session: TenantSession,
     catalogue: ModelCatalogue,
@@ -285,8 +276,10 @@ async def queue_takes(
     takes: Sequence[Take],
     *,
     now: datetime | None = None,
+    screened: bool = False,
 ) -> None:
-    """Give each take its next step: its finish when a model's result is there already, else its first.
+    """Give each take its next step: its finish when a model's result is there already, else its first. While the
+    generation's pictures are still to be looked at they wait for the end of that, which says `screened`.
 
     `now`: a deadline that has passed by then isn't kept: a retry that is asked for after it is meant.
     """
@@ -298,6 +291,7 @@ async def queue_takes(
         )
     )
     answered = {row.take_id: row.id for row in results}
+    waits = not screened and await _being_screened(session, generation)
     deadline = await _deadline(session, generation)
     if now is not None and deadline is not None and deadline <= now:
         deadline = None
@@ -316,11 +310,28 @@ async def queue_takes(
                 "priority": 1,
             }
         else:
+            if waits:
+                continue
             card = catalogue.get(model_of(generation, take))
             if card is None:
                 raise LookupError("the model of this take is no longer in the catalogue")
             step = first_step(generation, take.id, take.changes, card.id, card.mode, deadline)
         await session.execute(insert(Step).values(step))
+
+
+async def _being_screened(session: TenantSession, generation: Generation) -> bool:
+    """Whether a step that looks at the generation's pictures hasn't ended. A dead one has opened a hold instead."""
+    found = await session.scalar(
+        select(Step.id)
+        .where(
+            Step.tenant_id == generation.tenant_id,
+            Step.generation_id == generation.id,
+            Step.kind == "screen",
+            Step.state.in_(("ready", "rung", "running")),
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 async def _deadline(session: TenantSession, generation: Generation) -> datetime | None:
