@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from circletake.domain.errors import Invalid, NotFound, invalid
+from circletake.domain.errors import Forbidden, Invalid, NotFound, invalid
+from circletake.domain.people import Actor, Role
 from circletake.domain.shots import CodeTaken, frame_violations
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
@@ -23,6 +24,7 @@ from circletake.usecases.find_context import (
     view_of,
 )
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.ledger import record_entry
 
 UNIQUE_VIOLATION = "23505"
 
@@ -56,13 +58,51 @@ async def create_production(
 
 
 async def edit_production(
-    database: Database, *, tenant_id: UUID, production_id: UUID, values: Values, expect: Expect
+    database: Database,
+    seal: Seal,
+    *,
+    tenant_id: UUID,
+    actor: Actor,
+    roles: frozenset[Role],
+    production_id: UUID,
+    values: Values,
+    expect: Expect,
 ) -> Production:
-    """Change a production. Raises NotFound, CodeTaken or what `expect` raises."""
+    """Change a production. Its owned-source mode is on the ledger, and a key can't end it.
+
+    Raises NotFound, CodeTaken, Forbidden or what `expect` raises.
+    """
     async with database.tenant(tenant_id) as session:
         production = await find_production(session, tenant_id, production_id)
+        before = production.owned_source_only
+        if before and values.get("owned_source_only") is False:
+            _require_rights_person(actor, roles)
         await _change(session, production, values, expect)
+        if production.owned_source_only != before:
+            await record_entry(
+                session,
+                seal,
+                tenant_id=tenant_id,
+                kind="production.owned_source",
+                subject_id=production_id,
+                body={"owned_source_only": production.owned_source_only, **actor.for_ledger()},
+            )
         return production
+
+
+def _require_rights_person(actor: Actor, roles: frozenset[Role]) -> None:
+    needed = {Role.RIGHTS_CLEARANCE_MANAGER, Role.PRODUCTION_MANAGER}
+    if actor.person_id is None:
+        raise Forbidden(
+            "To end owned-source mode is an act of a person, and a key is none: sign in.",
+            code="person_required",
+        )
+    if not roles & needed:
+        raise Forbidden(
+            "To end owned-source mode takes a rights clearance manager or a production manager.",
+            code="missing_role",
+            roles=sorted(needed),
+        )
 
 
 async def create_episode(

@@ -45,6 +45,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/productions/{production_id}/sequences": {"code": "S01"},
     "POST /v1/productions/{production_id}/shots": {"code": "X_0010"},
     "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
+    "POST /v1/media/{media_id}/rights-records": {"basis": "owned"},
     "POST /v1/takes/{take_id}/reject": {"reason": "no"},
     "POST /v1/takes/{take_id}/feedback": {"rating": 3, "would_use_in_cut": False},
     "POST /v1/versions/{version_id}/status": {"status": "retake"},
@@ -155,11 +156,15 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "/v1/consultations",
         {"production_id": production["id"], "role": "director", "name": "Jo", "held_on": "2026-11-01"},
     )
-    everybody_here = await studio.everybody()
+    stopped = (await studio.production())["id"]
+    await everybody.call("PUT", f"/v1/productions/{stopped}/labour-action", json={"on": True})
+    held = await studio.post(
+        "/v1/generations", {"production_id": stopped, "kind": "concept_art", "prompt": "a secret quay"}
+    )
     pack = await studio.call(
         "POST", "/v1/policy-packs", data=PACK, headers={"Content-Type": "application/yaml"}
     )
-    signed = await everybody_here.post(f"/v1/policy-packs/{pack.json['pack_id']}/signatures", {"version": 1})
+    signed = await everybody.post(f"/v1/policy-packs/{pack.json['pack_id']}/signatures", {"version": 1})
     disclosed = await studio.post(
         "/v1/disclosures", {**TOLD, "production_id": production["id"], "take_id": take["id"]}
     )
@@ -209,11 +214,13 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "cut_id": cut.json["id"],
         "limit_id": limited.json["id"],
         "delivery_id": str(uuid.uuid4()),
+        "cleared_face_id": str(uuid.uuid4()),
         "performer_id": performed["id"],
         "portrayal_id": played["id"],
         "consent_id": agreed["id"],
         "exemption_id": exempted.json["id"],
         "notice_id": noticed.json["id"],
+        "hold_id": held.json["holds"][0]["id"],
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
         "disclosure_id": disclosed.json["id"],

@@ -85,7 +85,10 @@ async def edit_production(
     """Change a production by a JSON merge patch."""
     production = await edit_context.edit_production(
         desk.database,
+        await seal_of(desk, who),
         tenant_id=who.tenant_id,
+        actor=who.actor,
+        roles=who.roles,
         production_id=production_id,
         values=body.values(),
         expect=lambda version: require_match(match, version),

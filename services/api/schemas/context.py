@@ -61,6 +61,7 @@ TimeZone = Annotated[
     ),
     AfterValidator(_known_zone),
 ]
+OWNED_SOURCE = "No generation without a plate or a reference that is owned, licensed or made for hire"
 FIRST_FRAME = "The first frame, for example 1001"
 LAST_FRAME = "The last frame, itself included"
 
@@ -81,6 +82,7 @@ class ProductionBody(Body):
     title: ShortText
     frame_rate: FrameRate = "24"
     time_zone: TimeZone = "UTC"
+    owned_source_only: bool = Field(default=False, description=OWNED_SOURCE)
     external_ref: ExternalRef | None = None
 
 
@@ -88,6 +90,10 @@ class ProductionEdit(EditBody):
     code: Code = Field(default_factory=str)
     title: ShortText = Field(default_factory=str)
     frame_rate: FrameRate = Field(default_factory=str)
+    owned_source_only: bool = Field(
+        default_factory=bool,
+        description=OWNED_SOURCE + ". To end it takes a person: a rights clearance or production manager",
+    )
     external_ref: ExternalRef | None = None
 
 
@@ -150,6 +156,7 @@ class ProductionReply(Versioned):
     title: str
     frame_rate: str = Field(description="Frames per second, exact; the meter of small doses counts with it")
     time_zone: str = Field(description="Terms of consents end at midnight there")
+    owned_source_only: bool = Field(description=OWNED_SOURCE)
 
 
 class EpisodeReply(Versioned):
