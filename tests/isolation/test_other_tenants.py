@@ -76,6 +76,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/synthetic-performer-notices/{notice_id}": {"bargaining_status": "agreed"},
     "PUT /v1/looks/{look_id}/shots": {"shot_ids": []},
     "PUT /v1/productions/{production_id}/time-zone": {"time_zone": "Europe/Berlin"},
+    "PUT /v1/productions/{production_id}/labour-action": {"on": True},
     "PUT /v1/productions/{production_id}/policy-packs": {"packs": []},
     "PUT /v1/budgets/productions/{production_id}": {"hard_usd": "1"},
     "PUT /v1/budgets/shots/{shot_id}": {"hard_usd": "1"},
