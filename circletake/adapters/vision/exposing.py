@@ -14,19 +14,14 @@ import numpy as np
 from circletake.domain.frames import Size
 
 _MOST_PIXELS = 8_000_000  # compared at once; a larger region is compared scaled down
-_MARGIN = (
-    64  # pixels around the matte that are compared with it: what the model left alone shows its codec's noise
-)
+_MARGIN = 64  # pixels around the matte, compared with it: what the model left alone shows its codec's noise
 
 # In codes of 255, of luma and of each chroma: how strong a smoothed difference must be. Where the model's picture
 # has no noise of its own, anything that can be seen counts; a JPEG's noise lifts the bar, but no higher than that.
 _SMOOTH = 1.6  # pixels, standard deviation
 _LEAST = np.array([1.0, 1.5, 1.5], np.float32)
 _MOST = np.array([5.0, 9.0, 9.0], np.float32)
-_QUIET, _ABOVE_QUIET = (
-    0.25,
-    8.0,
-)  # the quietest quarter of the differences, and how far above it noise reaches
+_QUIET, _ABOVE_QUIET = 0.25, 8.0  # the quietest quarter of the differences, and how far above it noise is
 _SHIFT = 0.35  # of a pixel: as far as two resamplers disagree about where an edge is
 _FINE = 0.7  # pixels, where a change ends
 _EDGE = 0.25  # of the strength beside it: less is the change's own shadow, or a codec's around it
@@ -38,10 +33,7 @@ _OF_TEXTURE = 0.3  # of the plate's own roughness: there a codec's noise is stro
 # Noise loses its strength when it is smoothed, white noise all but 0.1 of it, film grain all but 0.3; what is drawn
 # keeps more.
 _SMOOTHER = 3.0
-_REGION, _WINDOW = (
-    12.0,
-    6.0,
-)  # pixels, standard deviation: around a pixel, for the strength of its surroundings
+_REGION, _WINDOW = 12.0, 6.0  # pixels, standard deviation: the surroundings whose strength is compared
 _STRUCTURE = 0.33
 _NO_GRAIN = 40.0  # codes: no film is that grainy
 _LEAST_ROUGH = 5.0  # codes: new grain weaker than that isn't told from a codec's
