@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import event, insert, select, text, update
 
 from circletake.adapters.kms.seal import AesSeal
 from circletake.domain.costs import cost_of_take
@@ -18,8 +18,9 @@ from circletake.domain.money.budgets import Amounts, Thresholds
 from circletake.domain.people import PLATFORM
 from circletake.kit.ids import new_id
 from circletake.records.context import Production, Shot
-from circletake.records.events import Event
+from circletake.records.events import Event, LedgerEntry
 from circletake.records.generations import Generation, Take
+from circletake.records.money import Budget
 from circletake.records.session import Database as Connections
 from circletake.usecases.money.budgets import budget_room, reserve, settle
 from circletake.usecases.money.keep_budgets import BudgetPlace, get_budget, set_budget
@@ -27,6 +28,7 @@ from circletake.usecases.money.sums import check_budgets
 from tests.stack import Database
 
 EIGHT_CENTS = Decimal("0.08")
+CONNECTIONS = 16
 
 
 class Books:
@@ -129,7 +131,7 @@ class Books:
 
 @pytest.fixture
 async def books(database: Database) -> AsyncIterator[Books]:
-    connections = Connections(database.url("app"), pool_size=12)
+    connections = Connections(database.url("app"), pool_size=CONNECTIONS)
     made = Books(connections)
     await made.begin(database.superuser_url)
     yield made
@@ -158,7 +160,13 @@ async def test_two_hundred_requests_race_for_the_last_ten_dollars(books: Books) 
             over.append(now)
         return take_id is not None
 
-    ran = await asyncio.gather(*(one(number) for number in range(1, 201)))
+    processes = asyncio.Semaphore(CONNECTIONS)  # as many at once as there are connections
+
+    async def turn(number: int) -> bool:
+        async with processes:
+            return await one(number)
+
+    ran = await asyncio.gather(*(turn(number) for number in range(1, 201)))
     assert over == []
     assert await books.wrong() == []
     used = (await books.amounts(books.production)).used
@@ -225,6 +233,19 @@ async def test_without_room_in_one_budget_nothing_is_reserved_in_any(books: Book
     assert "$0.16, and of the shot's budget of $0.20 $0.12 is left" in answer.lines[0].says
     assert dry.room
     assert await books.amounts(books.tenant) == Amounts(unknown=EIGHT_CENTS)
+
+
+async def test_a_change_counts_anew_and_stands_on_the_ledger(books: Books) -> None:
+    """Whatever put a counter wrong ends with the next change of the budget."""
+    await books.budget(books.tenant, "1")
+    await books.ask(1, EIGHT_CENTS)
+    async with books.connections.tenant(books.tenant_id) as session:
+        await session.execute(update(Budget).values(spent_usd=Decimal(7)))
+    assert len(await books.wrong()) == 1
+    await books.budget(books.tenant, "2")
+    assert await books.wrong() == []
+    async with books.connections.tenant(books.tenant_id) as session:
+        assert list(await session.scalars(select(LedgerEntry.kind))) == ["budget.set"] * 2
 
 
 async def test_a_studio_without_budgets_is_asked_once(books: Books) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, text, tuple_
 
 from circletake.domain.errors import NotFound
-from circletake.domain.money.budgets import Amounts, BudgetScope, Thresholds, left
+from circletake.domain.money.budgets import BudgetScope, Thresholds, left
 from circletake.domain.people import Actor
 from circletake.kit import clock
 from circletake.kit.ids import new_id
@@ -72,14 +72,19 @@ async def set_budget(
         await _alone(session, place.tenant_id)
         budget = await _found(session, place)
         expect(budget.version if budget else None)
+        # counted anew at each change too: whatever put a counter wrong ends here
+        amounts = await amounts_in(session, place.tenant_id, place.production_id, place.shot_id)
         made = budget is None
         if budget is None:
-            budget = await _made(session, place, thresholds)
-        budget.note = None if note is None else seal.close(note, place=_note_place(budget.id))
-        if not made:
-            budget.soft_usd, budget.hard_usd = thresholds.soft, thresholds.hard
-            budget.exhausted_at, budget.updated_at = None, clock.now()
+            budget = _new(place)
+            session.add(budget)
+        else:
             budget.version += 1
+        budget.spent_usd, budget.unknown_usd = amounts.spent, amounts.unknown
+        budget.reserved_usd = amounts.reserved
+        budget.soft_usd, budget.hard_usd = thresholds.soft, thresholds.hard
+        budget.note = None if note is None else seal.close(note, place=_note_place(budget.id))
+        budget.exhausted_at, budget.updated_at = None, clock.now()
         await session.flush()
         await session.refresh(budget)  # amounts as they will be read again, to the last place
         await _enter(session, seal, "budget.set", budget, note, actor)
@@ -172,27 +177,17 @@ async def _required(session: TenantSession, place: BudgetPlace) -> Budget:
     return budget
 
 
-async def _made(session: TenantSession, place: BudgetPlace, thresholds: Thresholds) -> Budget:
-    amounts: Amounts = await amounts_in(session, place.tenant_id, place.production_id, place.shot_id)
-    now = clock.now()
-    budget = Budget(
+def _new(place: BudgetPlace) -> Budget:
+    return Budget(
         id=new_id(),
         tenant_id=place.tenant_id,
-        created_at=now,
-        updated_at=now,
+        created_at=clock.now(),
         scope=place.scope.value,
         scope_id=place.shot_id or place.production_id or place.tenant_id,
         production_id=place.production_id,
         shot_id=place.shot_id,
-        soft_usd=thresholds.soft,
-        hard_usd=thresholds.hard,
-        spent_usd=amounts.spent,
-        unknown_usd=amounts.unknown,
-        reserved_usd=amounts.reserved,
         version=1,
     )
-    session.add(budget)
-    return budget
 
 
 def _note_place(budget_id: UUID) -> str:
