@@ -32,7 +32,11 @@ class KeyBody(Body):
 
     name: ShortText = Field(description="What it is for, for example `pipeline`")
     scopes: list[Scope] = Field(
-        default=[Scope(each) for each in ALL_SCOPES], min_length=1, max_length=len(ALL_SCOPES)
+        default=[Scope(each) for each in ALL_SCOPES],
+        min_length=1,
+        max_length=len(ALL_SCOPES),
+        description="What it may do. `review` is taken and allows a key nothing: circling, rejecting and approving"
+        " are acts of people who sign in",
     )
     expires_in_days: ExpiresInDays = MAX_KEY_DAYS
 
