@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.consenting import character, granted, performer, portrayal
 from tests.gateway import Client, Reply, Studio
 
 YAML = {"Content-Type": "application/yaml"}
@@ -202,3 +203,38 @@ async def test_models_that_an_enforcement_may_climb_to_count_too(studio: Studio,
     found = await studio.post("/v1/policy-evaluations", {**request, "consistency": consistency})
     assert found.json["outcome"] == "prohibited", found.body
     assert "stability.stable-image-ultra-v1:1" in found.json["facts"]["models"]
+
+
+async def test_rules_see_who_is_depicted_whatever_was_declared(studio: Studio, counsel: Client) -> None:
+    """A human whom nobody portrays is a synthetic performer, and the union's notice counts; one whom a minor portrays
+    isn't, and the consents in force say of which type the replica is."""
+    production = await studio.production()
+    nobodys, played = await character(studio, production), await character(studio, production)
+    of = await performer(studio, is_minor=True, guardian="H. Berg")
+    await portrayal(studio, played, of["id"])
+    await granted(studio, counsel, of["id"], production, signer_role="guardian", replica_type="background")
+
+    async def facts(**more: Any) -> Any:
+        request = {"production_id": production["id"], "kind": "concept_art", **more}
+        answer = await studio.post("/v1/policy-evaluations", request)
+        assert answer.status == 200, answer.body
+        return answer.json["facts"]
+
+    told = await facts(depicts=[nobodys], use={"involves_talent_likeness": False})
+    assert (told["synthetic_performer"], told["synthetic_notice"]) == (True, "none")
+    assert (told["depicts_performer"], told["involves_talent_likeness"]) == (False, False)
+    notice = {"value_statement": "a crowd of thousands", "notice_on": "2026-11-01"}
+    await counsel.post(f"/v1/characters/{nobodys}/synthetic-performer-notices", notice)
+    assert (await facts(depicts=[nobodys]))["synthetic_notice"] == "notified"
+
+    told = await facts(depicts=[played])
+    assert (told["synthetic_performer"], told["depicts_performer"], told["minor_involved"]) == (
+        False,
+        True,
+        True,
+    )
+    assert told["replica_types"] == ["background"]
+    assert "synthetic_notice" not in told
+    told = await facts(prompt="a quay at night")
+    assert (told["depicts_character"], told["prompt_given"], told["has_plate"]) == (False, True, False)
+    assert (told["labour_action"], told["model_trains_on_inputs"]) == (False, False)
