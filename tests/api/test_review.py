@@ -197,28 +197,6 @@ async def _preview(caller: Client, take_id: str) -> Any:
     return asked.json
 
 
-async def test_the_preview_of_a_clip_is_a_signed_clip(house: House) -> None:
-    """It moves, and its manifest is as good as a still's."""
-    shot = await house.studio.shot(house.production["id"])
-    made = await house.rita.post(
-        "/v1/generations",
-        {
-            "production_id": house.production["id"],
-            "shot_id": shot["id"],
-            "kind": "previs_shot",
-            "prompt": "a tram at night",
-        },
-        headers={"Prefer": "wait=30"},
-    )
-    preview = await _preview(house.studio, made.json["takes"][0]["id"])
-    file = (await house.studio.get(f"/v1/media/{preview['media_id']}")).json
-    assert (file["media_type"], max(file["width"], file["height"])) == ("video/mp4", 960)
-    verified = await house.studio.post(
-        "/v1/verify", {"media_id": preview["media_id"]}, headers={"Prefer": "wait=20"}
-    )
-    assert verified.json["status"] == "trusted", verified.body
-
-
 async def test_an_inbox_shows_what_its_owner_may_decide(house: House) -> None:
     """The oldest first, page by page, and nothing that somebody asked for themselves."""
     production = await house.studio.production()
