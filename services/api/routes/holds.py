@@ -75,7 +75,7 @@ async def release(hold_id: UUID, who: Person, desk: Desk, body: DecisionBody | N
 
 @router.post("/holds/{hold_id}/decline", responses=declared(409))
 async def decline(hold_id: UUID, who: Person, desk: Desk, body: DecisionBody | None = None) -> HoldDetail:
-    """Refuse: what it kept is canceled, and costs nothing unless a model had been paid before."""
+    """Decline what waits. What only this hold kept is canceled, and costs nothing unless a model had been paid before."""
     return await _decide(desk, who, hold_id, HoldState.DECLINED, body)
 
 
