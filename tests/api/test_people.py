@@ -118,7 +118,7 @@ async def test_tokens_that_are_not_this_studios_are_refused(
         ],
         "token_expired": [token(minter, aud=mine, iat=now - 900, exp=now - 300)],
         "token_lifetime": [token(minter, aud=mine, exp=now + 10**9)],
-        "token_malformed": [token(minter, aud=mine, sub=""), "a.b.c", "a.b"],
+        "token_malformed": [token(minter, aud=mine, sub=""), "a.b.c", "a.b", token(minter, aud="\0")],
         "token_too_large": [token(minter, aud=mine, more="x" * 9000)],
         "unauthenticated": ["ct_live_x.y.z", "nonsense"],
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from circletake.adapters.oidc.fetching import MOST_BYTES, DocumentFetcher, FetchFailed
@@ -119,7 +119,9 @@ def claims_of(provider: Provider, **changed: Any) -> dict[str, Any]:
 def signed(claims: dict[str, Any], key: Any = EC, alg: str = "ES256", **header: Any) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # EdDSA has a new name, which providers don't use yet
-        return jwt.encode({"alg": alg, "kid": key.kid, **header}, claims, key, algorithms=[alg])
+        # ASCII, so that it can also say what no other encoding can
+        body = json.dumps(claims).encode()
+        return jws.serialize_compact({"alg": alg, "kid": key.kid, **header}, body, key, algorithms=[alg])
 
 
 def raw(header: Any, claims: Any, signature: bytes = b"x") -> str:
@@ -223,6 +225,11 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "an empty audience": ("token_malformed", {"aud": []}),
     "an audience that is an object": ("token_malformed", {"aud": {AUDIENCE: True}}),
     "a hundred audiences": ("token_malformed", {"aud": [AUDIENCE, *map(str, range(100))]}),
+    "an audience with a NUL in it": ("token_malformed", {"aud": [AUDIENCE, "a\0"]}),
+    "an audience of half a character": ("token_malformed", {"aud": [AUDIENCE, "\ud800"]}),
+    "an issuer with a NUL in it": ("token_malformed", {"iss": "https://a\0"}),
+    "a subject of half a character": ("token_malformed", {"sub": "\ud800"}),
+    "a subject with a NUL in it": ("token_malformed", {"sub": "ada\0"}),
     "another issuer": ("token_issuer", {"iss": "https://login.elsewhere.example"}),
     "an issuer with a slash more": ("token_issuer", {"iss": "SLASH"}),
     "no issuer": ("token_malformed", {"iss": ...}),

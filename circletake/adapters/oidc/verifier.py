@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import (
@@ -25,6 +25,7 @@ MOST_CHARACTERS = 8 * 1024
 LEEWAY_SECONDS = 60
 LONGEST_SECONDS = 24 * 3600  # a token that lives longer would outlive what it says about a person's roles
 _MOST_AUDIENCES = 16
+_LONGEST_NAME = 2048
 _LONGEST_SUBJECT = 255  # OpenID Connect Core §2
 _LONGEST_KEY_ID = 255
 # the algorithms by name, never by what a token asks for: no `none`, and no HMAC, whose key would be the public one
@@ -59,12 +60,12 @@ class JoseTokenVerifier:
         _algorithm(header)
         issuer, told = claims.get("iss"), claims.get("aud")
         audiences = [told] if isinstance(told, str) else told
-        if not isinstance(issuer, str) or not issuer:
+        if not _is_name(issuer):
             raise TokenRefused("token_malformed", "The token names no issuer (`iss`).")
-        if not isinstance(audiences, list) or not all(isinstance(each, str) for each in audiences):
-            raise TokenRefused("token_malformed", "The token names no audience (`aud`).")
-        if not 0 < len(audiences) <= _MOST_AUDIENCES:
+        if not isinstance(audiences, list) or not 0 < len(audiences) <= _MOST_AUDIENCES:
             raise TokenRefused("token_malformed", "The token names no audience (`aud`), or too many.")
+        if not all(map(_is_name, audiences)):
+            raise TokenRefused("token_malformed", "The token's audience (`aud`) isn't one.")
         return issuer, tuple(dict.fromkeys(audiences))
 
     async def verify(self, token: str, issuer: Issuer, *, now: datetime) -> Mapping[str, Any]:
@@ -127,6 +128,13 @@ def _object(part: str) -> dict[str, Any]:
     return found
 
 
+def _is_name(value: Any) -> TypeGuard[str]:
+    """Issuers, audiences and subjects are ASCII: anything else is looked for nowhere."""
+    return (
+        isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isascii() and value.isprintable()
+    )
+
+
 def _algorithm(header: Mapping[str, Any]) -> str:
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in _KEY_TYPES:
@@ -158,7 +166,7 @@ def _check(claims: dict[str, Any], issuer: Issuer, now: int) -> None:
         raise TokenRefused(
             "token_lifetime", f"The token has to end within {LONGEST_SECONDS // 3600} hours of its issue."
         )
-    if not 0 < len(claims["sub"]) <= _LONGEST_SUBJECT:
+    if not _is_name(claims["sub"]) or len(claims["sub"]) > _LONGEST_SUBJECT:
         raise TokenRefused("token_malformed", "The token's subject (`sub`) isn't one.")
 
 
