@@ -143,7 +143,9 @@ async def refusal(verifier: JoseTokenVerifier, provider: Provider, token: str) -
 
 
 @pytest.mark.parametrize(
-    ("key", "alg"), [(EC, "ES256"), (RSA, "RS256"), (ED, "EdDSA"), (ED, "Ed25519")], ids=str
+    ("key", "alg"),
+    [(EC, "ES256"), (RSA, "RS256"), (ED, "EdDSA"), (ED, "Ed25519")],
+    ids=["ES256", "RS256", "EdDSA", "Ed25519"],
 )
 async def test_a_token_of_the_studios_provider_is_taken(
     verifier: JoseTokenVerifier, provider: Provider, key: Any, alg: str
