@@ -217,14 +217,15 @@ async def present_faces(
     *,
     by: Actor,
     hold: Hold,
+    urls: bool,
 ) -> list[dict[str, Any]]:
-    """Return a hold's faces as `details.faces` has them, with `url` and `expires_at` of each crop, for the person who
-    decides. The grants are recorded, the URLs kept nowhere. No transaction may be open."""
+    """Return a hold's faces as `details.faces` has them and, with `urls`, a URL of each crop and when it ends: for the
+    person who decides. The grants are recorded, the URLs kept nowhere. No transaction may be open."""
     shown: list[dict[str, Any]] = []
     grants: list[dict[str, Any]] = []
     for face in hold.details.get("faces", []):
         url, expires_at = None, None
-        if face.get("crop_key"):
+        if urls and face.get("crop_key"):
             url = await store.presign_get(storage, face["crop_key"], seconds=GRANT_SECONDS)
             expires_at = expiry_of(url)
             grants.append(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from circletake.domain.errors import Conflict, Forbidden, NotFound
+from circletake.domain.errors import Conflict, Forbidden, NotFound, invalid
 from circletake.domain.kinds import Billed
 from circletake.domain.people import Actor, Role
 from circletake.domain.permission.holds import HoldReason, HoldState
@@ -20,6 +20,7 @@ from circletake.usecases.effective_take import kind_of
 from circletake.usecases.end_take import Ending, end_take
 from circletake.usecases.enforce_consistency import end_by_hand, running_enforcement
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.permission.clear_faces import FaceDecision, clear_faces
 from circletake.usecases.permission.consent_gate import permission_for
 from circletake.usecases.permission.gate import depicted, use_in
 from circletake.usecases.permission.open_holds import (
@@ -45,8 +46,10 @@ async def decide_hold(
     decision: HoldState,
     note: str | None,
     now: datetime,
+    faces: Sequence[FaceDecision] = (),
 ) -> Hold:
     """Release or decline. The same decision again is answered with the hold as it is.
+    `faces`: what is said of the faces of an undeclared likeness that is released; they are remembered.
 
     Raises NotFound, Forbidden for the requester and for people without a role that the hold asks for, Conflict when
     it was decided otherwise, or when its cause still stands (consent_required, labour_action, budget_exhausted).
@@ -64,6 +67,7 @@ async def decide_hold(
             raise Conflict(f"This hold was {hold.state} already.", code="hold_decided", state=hold.state)
         if decision is HoldState.RELEASED:
             await _require_cause_gone(session, generation, takes, hold, now)
+            await _remember_faces(session, seal, generation, hold, actor, note, faces)
         await end_hold(session, seal, generation, hold, decision, actor, note=note)
         if decision is HoldState.RELEASED:
             await resume_takes(session, catalogue, seal, generation, takes)
@@ -72,6 +76,21 @@ async def decide_hold(
             await _cancel_kept(session, seal, generation, takes, hold)
         await wake_dispatcher(session)
         return hold
+
+
+async def _remember_faces(
+    session: TenantSession,
+    seal: Seal,
+    generation: Generation,
+    hold: Hold,
+    actor: Actor,
+    note: str | None,
+    said: Sequence[FaceDecision],
+) -> None:
+    if hold.reason == HoldReason.UNDECLARED_LIKENESS:
+        await clear_faces(session, seal, generation, hold, by=actor, note=note, said=said)
+    elif said:
+        raise invalid("/faces", "not_expected", "This hold isn't about faces: leave them out.")
 
 
 async def find_hold(session: TenantSession, tenant_id: UUID, hold_id: UUID) -> Hold:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 
 from circletake.domain.consistency.calibration import probability
 from circletake.domain.consistency.words import Aspect, CharacterKind
@@ -33,7 +33,6 @@ from circletake.ports import (
     StorageFault,
 )
 from circletake.records.generations import Generation, GenerationInput, Take
-from circletake.records.holds import Hold
 from circletake.records.media import MediaFile
 from circletake.records.rights import Screening as ScreeningRow
 from circletake.records.session import TenantSession
@@ -87,27 +86,6 @@ async def not_screened(session: TenantSession, tenant: TenantAtWork, generation_
         return
     await open_hold(session, tenant.seal, generation, takes, _dead_hold())
     await wake_waiters(session, generation.id)
-
-
-async def screening_open(session: TenantSession, tenant_id: UUID, generation_id: UUID) -> bool:
-    """Whether a generation's pictures are still to be looked at: then nothing of it may be queued."""
-    asked = exists().where(
-        Hold.tenant_id == tenant_id,
-        Hold.generation_id == generation_id,
-        Hold.reason == HoldReason.UNDECLARED_LIKENESS.value,
-    )
-    found = await session.scalar(
-        select(Step.id)
-        .where(
-            Step.tenant_id == tenant_id,
-            Step.generation_id == generation_id,
-            Step.kind == "screen",
-            Step.state != "done",
-            (Step.state != "dead") | ~asked,  # one that was given up is a person's to decide
-        )
-        .limit(1)
-    )
-    return found is not None
 
 
 def _dead_hold() -> NewHold:
@@ -173,7 +151,7 @@ async def release_after_screening(
     )
     waiting = [take for take in takes if take.state == TakeState.QUEUED and take.id not in begun]
     if waiting:
-        await queue_takes(session, tools.catalogue, generation, waiting)
+        await queue_takes(session, tools.catalogue, generation, waiting, screened=True)
         await session.flush()
 
 

@@ -1,5 +1,6 @@
 """Holds: what waits for a person, and their decision. And the switch that holds a whole production."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from circletake.domain.people import Role
 from circletake.domain.permission.holds import HoldReason, HoldState
 from circletake.kit import clock
 from circletake.usecases.permission import find_holds
+from circletake.usecases.permission.clear_faces import FaceDecision, present_faces
 from circletake.usecases.permission.decide_hold import decide_hold
 from circletake.usecases.permission.labour_action import switch_labour_action
 from services.api.auth import Person, Reader, person_with, seal_of
@@ -23,6 +25,7 @@ from services.api.schemas.holds import (
     HoldReply,
     LabourActionBody,
     LabourActionReply,
+    ReleaseBody,
 )
 from services.api.wiring import Gateway, gateway
 
@@ -67,10 +70,11 @@ async def get(hold_id: UUID, who: Reader, desk: Desk) -> HoldDetail:
 
 
 @router.post("/holds/{hold_id}/release", responses=declared(409))
-async def release(hold_id: UUID, who: Person, desk: Desk, body: DecisionBody | None = None) -> HoldDetail:
+async def release(hold_id: UUID, who: Person, desk: Desk, body: ReleaseBody | None = None) -> HoldDetail:
     """Let it go: what only this hold kept runs, once. By a person with one of its roles, never the requester. Consents,
     labour actions and budgets can't be waved away: their cause has to be gone."""
-    return await _decide(desk, who, hold_id, HoldState.RELEASED, body)
+    faces = [each.to_decision() for each in body.faces] if body else []
+    return await _decide(desk, who, hold_id, HoldState.RELEASED, body, faces)
 
 
 @router.post("/holds/{hold_id}/decline", responses=declared(409))
@@ -80,7 +84,12 @@ async def decline(hold_id: UUID, who: Person, desk: Desk, body: DecisionBody | N
 
 
 async def _decide(
-    desk: Gateway, who: Principal, hold_id: UUID, decision: HoldState, body: DecisionBody | None
+    desk: Gateway,
+    who: Principal,
+    hold_id: UUID,
+    decision: HoldState,
+    body: DecisionBody | None,
+    faces: Sequence[FaceDecision] = (),
 ) -> HoldDetail:
     await decide_hold(
         desk.database,
@@ -93,6 +102,7 @@ async def _decide(
         decision=decision,
         note=body.note if body else None,
         now=clock.now(),
+        faces=faces,
     )
     return await _detail(desk, who, hold_id)
 
@@ -100,7 +110,10 @@ async def _decide(
 async def _detail(desk: Gateway, who: Principal, hold_id: UUID) -> HoldDetail:
     seal = await seal_of(desk, who)
     hold, note, people = await find_holds.get_hold(desk.database, seal, who.tenant_id, hold_id)
-    return HoldDetail.of_one(hold, note, people)
+    faces = await present_faces(
+        desk.database, desk.store, who.storage, by=who.actor, hold=hold, urls=who.person is not None
+    )
+    return HoldDetail.of_one(hold, note, people, faces)
 
 
 @router.put("/productions/{production_id}/labour-action")

@@ -11,6 +11,7 @@ from circletake.domain.people import Role
 from circletake.domain.permission.holds import HoldReason, HoldState
 from circletake.records.holds import Hold
 from services.api.schemas.common import Body, Reply, Text
+from services.api.schemas.rights import FaceDecisionBody, HeldFaceReply
 
 
 class HoldLineReply(Reply):
@@ -70,15 +71,36 @@ class HoldDetail(HoldReply):
     can_release: list[ReleaserReply] = Field(
         description="People of the studio with one of the roles who have signed in once, but for the requester"
     )
+    faces: list[HeldFaceReply] = Field(
+        description="Of an undeclared likeness: the faces nobody accounts for. A person gets a URL of each crop"
+    )
 
     @classmethod
-    def of_one(cls, hold: Hold, note: str | None, people: Sequence[Mapping[str, Any]]) -> "HoldDetail":
-        return cls(**cls.fields_of(hold), note=note, can_release=[ReleaserReply(**each) for each in people])
+    def of_one(
+        cls,
+        hold: Hold,
+        note: str | None,
+        people: Sequence[Mapping[str, Any]],
+        faces: Sequence[Mapping[str, Any]] = (),
+    ) -> "HoldDetail":
+        return cls(
+            **cls.fields_of(hold),
+            note=note,
+            can_release=[ReleaserReply(**each) for each in people],
+            faces=[HeldFaceReply.model_validate(each) for each in faces],
+        )
 
 
 class DecisionBody(Body):
     note: Annotated[Text, Field(max_length=2000)] | None = Field(
         default=None, description="For the record; kept encrypted"
+    )
+
+
+class ReleaseBody(DecisionBody):
+    faces: Annotated[list[FaceDecisionBody], Field(max_length=500)] = Field(
+        default=[],
+        description="Of an undeclared likeness: who each face is. Of what isn't named: that it has no likeness",
     )
 
 
