@@ -48,8 +48,8 @@ async def decide_hold(
     now: datetime,
     faces: Sequence[FaceDecision] = (),
 ) -> Hold:
-    """Release or decline. The same decision again is answered with the hold as it is.
-    `faces`: what is said of the faces of an undeclared likeness that is released; they are remembered.
+    """Release or decline. The same decision again is answered with the hold as it is. `faces`: who is to be seen in a
+    hold for an undeclared likeness; a character that is named there needs its consents like one that was declared.
 
     Raises NotFound, Forbidden for the requester and for people without a role that the hold asks for, Conflict when
     it was decided otherwise, or when its cause still stands (consent_required, labour_action, budget_exhausted).
@@ -68,6 +68,8 @@ async def decide_hold(
         if decision is HoldState.RELEASED:
             await _require_cause_gone(session, generation, takes, hold, now)
             await _remember_faces(session, seal, generation, hold, actor, note, faces)
+            if hold.reason == HoldReason.UNDECLARED_LIKENESS:
+                await _require_consents(session, generation, takes, hold, now)
         await end_hold(session, seal, generation, hold, decision, actor, note=note)
         if decision is HoldState.RELEASED:
             await resume_takes(session, catalogue, seal, generation, takes)
@@ -123,8 +125,14 @@ async def _require_cause_gone(
             "The production's labour action goes on: end it with its switch, and everything held for it runs.",
             code="labour_action",
         )
-    if hold.reason != HoldReason.AWAITING_CONSENT:
-        return
+    if hold.reason == HoldReason.AWAITING_CONSENT:
+        await _require_consents(session, generation, takes, hold, now)
+
+
+async def _require_consents(
+    session: TenantSession, generation: Generation, takes: Sequence[Take], hold: Hold, now: datetime
+) -> None:
+    production = await session.get_one(Production, generation.production_id)
     shot = await session.get(Shot, generation.shot_id) if generation.shot_id else None
     kept = [take for take in takes if take.state == TakeState.HELD and keeps(hold, take)]
     for kind in sorted({kind_of(generation, take) for take in kept}):
