@@ -74,6 +74,8 @@ class Shot(TenantRecord):
     frame_in: Mapped[int | None]
     frame_out: Mapped[int | None]
     notes: Mapped[bytes | None] = mapped_column(LargeBinary)
-    conventional_bid_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 2))  # what it would cost without AI
+    conventional_bid_usd: Mapped[Decimal | None] = mapped_column(
+        Numeric(14, 2)
+    )  # what it would cost without AI
     external_ref: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=1)
