@@ -59,17 +59,17 @@ class Desk:
         return "worker-isolation" if shown == "isolation" else shown
 
     async def kill_whoever_has(self, check: str, kind: str) -> None:
-        """Kill the worker that has the step, until it is given up: twice among others, twice alone."""
-        crashes = (
-            "select exists (select 1 from steps where kind = $2 and crashes >= $3 and (subject_id = $1 or"
-            " subject_id in (select id from check_materials where check_id = $1)))"
-        )
+        """Kill the worker that has the step, until it is given up: among others, and at the last alone."""
+        its = "kind = $2 and (subject_id = $1 or subject_id in (select id from check_materials where check_id = $1))"
+        crashes = f"select exists (select 1 from steps where {its} and crashes >= $3)"
         async with stuck(self.rig, check):
             if "worker-1" in {child.name for child in self.rig.stack.ended()}:
                 await self.rig.restart("worker-1")
-            for count, name in enumerate(["worker-1", "worker-1", "worker-isolation", "worker-isolation"], 1):
+            for count, name in ((2, "worker-1"), (3, "worker-isolation")):
                 assert await self.holder(check, kind) == name
                 await self.rig.kill(name)
+                if name == "worker-1":
+                    await self.rig.nearly_given_up(its, uuid.UUID(check), kind)
                 await self.rig.until(crashes, uuid.UUID(check), kind, count)
                 await self.rig.restart(name)
 
