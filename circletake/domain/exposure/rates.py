@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from circletake.domain.pictures import Violation
 
+NOT_A_RATE = "give a rate in frames per second as 24, 25, 24000/1001 or the like, from 1 to 1000"
 SLOWEST, FASTEST = Fraction(1), Fraction(1000)  # frames per second
 
 _TEXT = re.compile(r"([0-9]{1,7})(?:/([0-9]{1,7})|\.([0-9]{1,6}))?")
@@ -18,10 +19,10 @@ _ROUNDING = Fraction(1, 1_000_000)
 def snapped(rate: Fraction | float) -> Fraction:
     """Return the rate that is meant: the NTSC family in exact form, whole numbers whole. Raises ValueError."""
     if isinstance(rate, float) and not math.isfinite(rate):
-        raise ValueError("not a rate")
+        raise ValueError(NOT_A_RATE)
     exact = Fraction(rate)
     if not SLOWEST <= exact <= FASTEST:
-        raise ValueError("not a rate")
+        raise ValueError(NOT_A_RATE)
     whole = Fraction(round(exact))
     if abs(exact - whole) <= _ROUNDING:
         return whole
@@ -36,7 +37,7 @@ def parse_rate(text: str) -> Fraction:
     """Read `24`, `25`, `24000/1001` or `23.976`. Raises ValueError."""
     match = _TEXT.fullmatch(text)
     if match is None or (match[2] is not None and int(match[2]) == 0):
-        raise ValueError("not a rate")
+        raise ValueError(NOT_A_RATE)
     return snapped(Fraction(text))
 
 
@@ -49,11 +50,7 @@ def rate_violation(pointer: str, text: str) -> Violation | None:
     try:
         parse_rate(text)
     except ValueError:
-        return Violation(
-            pointer,
-            "bad_frame_rate",
-            "Give frames per second as 24, 25, 24000/1001 or the like, from 1 to 1000.",
-        )
+        return Violation(pointer, "bad_frame_rate", f"{NOT_A_RATE[0].upper()}{NOT_A_RATE[1:]}.")
     return None
 
 

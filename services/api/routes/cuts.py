@@ -43,7 +43,7 @@ _CONTENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "object", "description": "OpenTimelineIO JSON"}},
+            "application/json": {"schema": {"description": "OpenTimelineIO JSON, as it is"}},
             "application/vnd.opentimelineio+json": _FILE,
             "text/plain": _FILE,
             "application/x-edl": _FILE,

@@ -128,7 +128,7 @@ class CutClipReply(Reply):
     name: str
     record_in: int
     record_out: int = Field(description="The first frame after it, a dissolve's frames among it")
-    seen: list[tuple[int, int]] = Field(
+    seen: list[list[int]] = Field(
         description="What no upper track covers: first frame, and first frame after"
     )
     frames_seen: int
@@ -148,7 +148,7 @@ class CutClipReply(Reply):
             name=view.name,
             record_in=clip.record_in,
             record_out=clip.record_out,
-            seen=[(first, last) for first, last in clip.spans],
+            seen=[[first, last] for first, last in clip.spans],
             frames_seen=sum(last - first for first, last in clip.spans),
             source_in=clip.source_in,
             source_rate=clip.source_rate,
