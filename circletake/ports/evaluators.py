@@ -69,7 +69,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class ScreenedFace:
-    """A face in a region. `share`: how much of it lies in the region, 0-1. Its features may be empty."""
+    """A face in a region. `share`: how much of the face proper lies in the region, 0-1. Its features may be empty."""
 
     figure: Figure
     share: float

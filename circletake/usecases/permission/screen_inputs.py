@@ -234,7 +234,7 @@ async def _see(
         if seen.faces:
             boxes = [(0, each.figure.box) for each in seen.faces]
             crops = list(await tools.evaluator.crops(picture, file.media_type, boxes, side=CROP_SIDE))
-    place = f"staging/{file.production_id}/screening/{media_id}/{matte_id or 'whole'}/{SCREENER}"
+    place = f"media/{file.production_id}/screening/{media_id}/{matte_id or 'whole'}/{SCREENER}"
     faces = []
     for number, (each, crop) in enumerate(zip(seen.faces, crops, strict=True), 1):
         key = f"{place}/{number}.jpg"

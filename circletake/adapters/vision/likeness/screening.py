@@ -32,6 +32,9 @@ _WINDOW = 80  # pixels of a level that the detector takes for a face
 _FIRST_SIDE = 640
 _MOST_PIXELS = 12_000_000  # of the finest level: about eight seconds
 _WHITE = 0.02  # of a matte; below it a change can't be seen
+_RIM = 0.2  # of a face's box, on every side
+_MUCH = 0.3  # of a face's box
+_MOSTLY = 0.5  # of a part of the matte
 _AGAIN = 0.8  # a pass looks again for faces a little larger than the smallest of the one before
 
 
@@ -41,6 +44,8 @@ class _Region:
 
     white: Any  # (height, width) of bool; None: all of them
     edges: tuple[int, int, int, int]
+    parts: Any = None  # (height, width): the number of the connected part, 0 outside
+    areas: Any = None  # pixels of each part, by its number
 
 
 def screen(folder: Path, path: Path, matte: Path | None, bounds: Bounds) -> Screened:
@@ -77,7 +82,8 @@ def _region(frame: Frame, matte: Path | None, bounds: Bounds) -> _Region | None:
     if not rows.size:
         return None
     edges = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return _Region(white > 0, edges)
+    count, parts = cv2.connectedComponents((white > 0).astype(np.uint8))
+    return _Region(white > 0, edges, parts, np.bincount(parts.ravel(), minlength=count))
 
 
 def _faces(loaded: Networks, rgb: Any, region: _Region) -> list[FaceBox]:
@@ -120,13 +126,35 @@ def _passes(
 
 
 def _share(face: FaceBox, region: _Region) -> float:
-    """How much of the face lies in the region, 0-1; what lies outside the frame doesn't count."""
+    """How much of the face proper is altered, 0-1; what lies outside the frame doesn't count.
+
+    The middle of the box speaks for the face: its rim is hair, background, and what the detector is off by. A spot of
+    the matte that lies in the box for the most part is about this face, however small it is.
+    """
     if region.white is None:
         return 1.0
-    height, width = region.white.shape
-    left, top, right, bottom = (round(value) for value in face.edges)
-    inside = region.white[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    return float(inside.mean()) if inside.size else 0.0
+    inset = _RIM * face.side
+    left, top, right, bottom = face.edges
+    core = _cut(region.white, (left + inset, top + inset, right - inset, bottom - inset))
+    box = _cut(region.white, face.edges)
+    middle = float(core.mean()) if core.size else 0.0
+    whole = float(box.mean()) if box.size else 0.0
+    if whole > _MUCH or (whole > 0 and _about(face, region)):
+        return max(middle, whole)
+    return middle
+
+
+def _cut(white: Any, edges: tuple[float, float, float, float]) -> Any:
+    height, width = white.shape
+    left, top, right, bottom = (round(value) for value in edges)
+    return white[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
+
+
+def _about(face: FaceBox, region: _Region) -> bool:
+    """Whether a connected part of the matte lies in the face's box for the most part."""
+    around = _cut(region.parts, face.edges)
+    inside = np.bincount(around.ravel(), minlength=region.areas.size)
+    return bool((inside[1:] > _MOSTLY * region.areas[1:]).any())
 
 
 def _figure(loaded: Networks, frame: Frame, face: FaceBox, points: Any) -> Figure:
