@@ -195,6 +195,7 @@ def test_the_connection_file_is_private_and_complete(stack: Stack) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert set(json.loads(path.read_text())) == {
         *("api_url", "admin_url", "admin_key", "s3_endpoint", "bedrock_url", "database_url", "redis_url"),
+        *("sign_in_url", "sign_in_secret"),
     }
     secrets = [entry for entry in stack.home.path.iterdir() if entry.suffix == ".json"]
     assert {stat.S_IMODE(entry.stat().st_mode) for entry in secrets} == {0o600}
