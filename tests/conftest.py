@@ -18,7 +18,6 @@ LONGEST = (
     "tests/api/test_documents.py",
     "tests/e2e/test_enforcement.py",
     "tests/integration/test_evaluation.py",
-    "tests/e2e/test_enforcement_brought.py",
     "tests/integration/test_offline_bedrock_async.py",
     "tests/integration/test_offline_bedrock_drift.py",
     "tests/api/test_consistency_checks.py",

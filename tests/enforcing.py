@@ -4,23 +4,37 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 
+from services.embedded.s3 import ACCOUNT_ID, REGION
 from services.embedded.stack import Stack
 from tests.cast import WAIT, character, closer, lit, png, portrait
 from tests.gateway import Studio
 
 SD35 = "stability.sd3-5-large-v1:0"
 ULTRA = "stability.stable-image-ultra-v1:1"
+BROUGHT = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:custom-model-deployment/mara-tuned"
 CORE = "stability.stable-image-core-v1:1"
 NAME = "Mara Venn"
 PROMPT = f"{NAME} in a harbour at dusk, head and shoulders"
 FACE = {"left": 0.34, "top": 0.12, "width": 0.21, "height": 0.24}  # in scikit-image's portrait
 COPIES_PASS = 10
 ANY = ["text-to-image", "image-to-image", "inpaint"]
+SHIPPED = Path(__file__).resolve().parents[1] / "circletake" / "data" / "models.yaml"
+
+
+def write_own_model(path: Path) -> None:
+    """Write a catalogue with a model that a studio brought, to stand beside what is shipped."""
+    shipped = yaml.safe_load(SHIPPED.read_text("utf-8"))
+    base = next(each for each in shipped["models"] if each["id"] == ULTRA)
+    price = {**base["price"], "usd": "0.05"}
+    own = {"version": 1, "models": [{**base, "id": BROUGHT, "name": "Ours, tuned on Mara", "price": price}]}
+    path.write_text(yaml.safe_dump(own), "utf-8")
 
 
 @dataclass(slots=True)

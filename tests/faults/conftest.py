@@ -3,13 +3,17 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from services.embedded.stack import Stack
+from tests.enforcing import write_own_model
 from tests.faults.rig import Rig, running_stack, studio_on
 
 
 @pytest.fixture(scope="session")
 def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Every process of the product, for this folder's tests alone: each breaks it and each leaves it whole."""
-    with running_stack(tmp_path_factory.mktemp("faults") / "home", workers=2) as stack:
+    folder = tmp_path_factory.mktemp("faults")
+    write_own_model(folder / "models.yaml")
+    env = {"CIRCLETAKE_CATALOGUE__OVERRIDE_PATH": str(folder / "models.yaml")}
+    with running_stack(folder / "home", workers=2, env=env) as stack:
         yield stack
 
 
