@@ -10,7 +10,21 @@ kept apart by person, so it goes whole; a later check of somebody else in that f
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import CompoundSelect, ScalarSelect, Select, delete, exists, false, or_, select, union, update
+from sqlalchemy import (
+    CompoundSelect,
+    ScalarSelect,
+    Select,
+    Text,
+    cast,
+    delete,
+    exists,
+    false,
+    or_,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array
 
 from circletake.domain.errors import Conflict
 from circletake.domain.people import Actor
@@ -27,6 +41,7 @@ from circletake.records.consistency import (
     Observation,
 )
 from circletake.records.media import MediaFile
+from circletake.records.rights import Screening
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_characters import find_character, find_look
@@ -168,6 +183,12 @@ async def forget_file(session: TenantSession, tenant_id: UUID, media_id: UUID) -
         delete(Observation).where(Observation.tenant_id == tenant_id, Observation.media_id == media_id)
     )
     await session.execute(
+        delete(Screening).where(
+            Screening.tenant_id == tenant_id,
+            or_(Screening.media_id == media_id, Screening.matte_id == media_id),
+        )
+    )
+    await session.execute(
         update(Judgement)
         .where(Judgement.tenant_id == tenant_id, Judgement.media_id == media_id)
         .values(crop=None, opinion_text=None)
@@ -227,6 +248,7 @@ async def _forget_seen(
         .execution_options(synchronize_session=False)
     )
     count = len(set(forgotten))
+    await _forget_screened(session, character, look_ids)
     await session.execute(
         update(Judgement).where(Judgement.tenant_id == tenant_id, judged).values(crop=None, opinion_text=None)
     )
@@ -244,6 +266,24 @@ async def _forget_seen(
         delete(LookShot).where(LookShot.tenant_id == tenant_id, LookShot.look_id.in_(look_ids))
     )
     return count
+
+
+async def _forget_screened(session: TenantSession, character: Character, look_ids: Sequence[UUID]) -> None:
+    """Drop every screening that was compared with these looks, and its crops: the next request looks again."""
+    tenant_id = character.tenant_id
+    sets = await session.scalars(
+        select(cast(ReferenceSet.id, Text)).where(
+            ReferenceSet.tenant_id == tenant_id, ReferenceSet.look_id.in_(look_ids)
+        )
+    )
+    gone = await session.scalars(
+        delete(Screening)
+        .where(Screening.tenant_id == tenant_id, Screening.compared.has_any(array(list(sets), type_=Text)))
+        .returning(Screening.media_id)
+        .execution_options(synchronize_session=False)
+    )
+    for media_id in sorted(set(gone)):
+        await add_step(session, tenant_id, kind="purge", lane="inspect", subject_id=media_id)
 
 
 def _sets(tenant_id: UUID, look_ids: Sequence[UUID]) -> ScalarSelect[UUID]:

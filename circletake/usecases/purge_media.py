@@ -6,6 +6,7 @@ A presigned PUT can be used again until it expires, so the purge is repeated onc
 from sqlalchemy import func, select
 
 from circletake.domain.media import incoming_key, media_prefix
+from circletake.domain.permission.likeness import crops_prefix
 from circletake.ports import StorageFault
 from circletake.records.media import Grant, MediaFile
 from circletake.records.session import TenantSession
@@ -22,6 +23,9 @@ async def purge_media(tools: Tools, step: ClaimedStep) -> None:
     async with tools.database.tenant(step.tenant_id) as session:
         file = await subject_file(session, step)
     await purge_objects(tools, tenant, file)
+    crops = await tools.store.list(tenant.storage, crops_prefix(file.production_id, file.id))
+    if crops:
+        await tools.store.delete(tenant.storage, [each.key for each in crops])
     await end_or_purge_again(tools, step)
 
 

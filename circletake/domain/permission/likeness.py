@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from circletake.domain.consistency.assignment import assign
 from circletake.domain.consistency.words import Box
@@ -157,6 +158,11 @@ def _clears(cleared: Cleared, face: FaceFound, characters: Mapping[str, Sequence
     if cleared.box is None or not same_place(cleared.box, face.box):
         return False
     return cleared.decision is not ClearedAs.DEPICTED_CHARACTER or cleared.character in characters
+
+
+def crops_prefix(production_id: UUID, media_id: UUID) -> str:
+    """Where the crops of the faces in a picture stand in the bucket."""
+    return f"media/{production_id}/screening/{media_id}/"
 
 
 def same_place(box: Box, other: Box) -> bool:

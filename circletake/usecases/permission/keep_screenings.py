@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from circletake.domain.permission.likeness import SCREENER, FaceFound
 from circletake.kit.ids import new_id
 from circletake.records.rights import Screening as ScreeningRow
-from circletake.records.session import TenantSession
 from circletake.usecases.permission.screening import Subject
-from circletake.usecases.resolve_material import is_one_of
 from circletake.usecases.tools import TenantAtWork, Tools
 
 
@@ -95,13 +93,4 @@ def opened(tenant: TenantAtWork, row: ScreeningRow) -> SeenFaces:
         row.height or 0,
         [FaceFound.from_json(each) for each in row.faces],
         [base64.b64decode(each) for each in features],
-    )
-
-
-async def forget_screenings(session: TenantSession, tenant_id: UUID, media_ids: Sequence[UUID]) -> None:
-    """Drop what was seen of people in these files; what a person cleared stays on record."""
-    await session.execute(
-        delete(ScreeningRow)
-        .where(ScreeningRow.tenant_id == tenant_id, is_one_of(ScreeningRow.media_id, list(media_ids)))
-        .execution_options(synchronize_session=False)
     )

@@ -17,7 +17,7 @@ from circletake.domain.consistency.calibration import probability
 from circletake.domain.consistency.words import Aspect, CharacterKind
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.permission.holds import HoldLine, HoldReason, NewHold
-from circletake.domain.permission.likeness import SCREENER, FaceFound
+from circletake.domain.permission.likeness import SCREENER, FaceFound, crops_prefix
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.kit import logs
 from circletake.kit.backoff import exponential
@@ -234,7 +234,7 @@ async def _see(
         if seen.faces:
             boxes = [(0, each.figure.box) for each in seen.faces]
             crops = list(await tools.evaluator.crops(picture, file.media_type, boxes, side=CROP_SIDE))
-    place = f"media/{file.production_id}/screening/{media_id}/{matte_id or 'whole'}/{SCREENER}"
+    place = f"{crops_prefix(file.production_id, media_id)}{matte_id or 'whole'}/{SCREENER}"
     faces = []
     for number, (each, crop) in enumerate(zip(seen.faces, crops, strict=True), 1):
         key = f"{place}/{number}.jpg"
