@@ -157,6 +157,7 @@ class TakeReply(Reply):
         " holds that were released"
     )
     circled: bool
+    circled_by: UUID | None = Field(description="The person: see `GET /v1/people`")
     rejected: bool
     created_at: datetime
     started_at: datetime | None
@@ -183,6 +184,7 @@ class TakeReply(Reply):
             changed_fraction=take.changed_fraction,
             permission=take.permission,
             circled=take.circled,
+            circled_by=take.circled_by,
             rejected=take.rejected,
             created_at=take.created_at,
             started_at=take.started_at,
