@@ -139,9 +139,9 @@ def _share(face: FaceBox, region: _Region) -> float:
     box = _cut(region.white, face.edges)
     middle = float(core.mean()) if core.size else 0.0
     whole = float(box.mean()) if box.size else 0.0
-    if whole > _MUCH or (whole > 0 and _about(face, region)):
-        return max(middle, whole)
-    return middle
+    if whole > 0 and _about(face, region):
+        return 1.0
+    return max(middle, whole) if whole > _MUCH else middle
 
 
 def _cut(white: Any, edges: tuple[float, float, float, float]) -> Any:
