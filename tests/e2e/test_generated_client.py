@@ -23,8 +23,9 @@ from tests.gateway import Studio
 
 PACKAGE = "circletake_as_generated"
 WIDTH, HEIGHT = 640, 360
-# without hooks that format; text/csv is told to be what it is for a client: a file
-CONFIG = {"post_hooks": [], "content_type_overrides": {"text/csv": "application/octet-stream"}}
+# without hooks that format; these are told to be what they are for a client: files
+FILES = dict.fromkeys(("text/csv", "application/pdf", "application/yaml"), "application/octet-stream")
+CONFIG = {"post_hooks": [], "content_type_overrides": FILES}
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -90,6 +91,7 @@ class Pipeline:
             role=self.models.MediaRole(name),
             name=f"{name}.png",
             media_type=self.models.MediaBodyMediaType.IMAGEPNG,
+            rights_basis=self.models.RightsBasis.OWNED,
             size=len(png),
             sha256=hashlib.sha256(png).hexdigest(),
         )
@@ -143,7 +145,9 @@ def test_the_generator_leaves_no_operation_out(generated: ModuleType, document: 
     assert not missing
 
 
-async def test_a_generated_client_completes_the_job(pipeline: Pipeline, http: aiohttp.ClientSession) -> None:
+async def test_a_generated_client_completes_the_job(
+    generated: ModuleType, pipeline: Pipeline, studio: Studio, http: aiohttp.ClientSession
+) -> None:
     """From an empty account to circled, proved and downloaded takes, with nothing but generated code."""
     ask, models = pipeline.ask, pipeline.models
     production = await ask(
@@ -168,7 +172,8 @@ async def test_a_generated_client_completes_the_job(pipeline: Pipeline, http: ai
 
     take = await ask("takes_get", extended.takes[0].id)
     assert (take.state, take.billed, take.seed) == ("succeeded", "true", 7)
-    circled = await ask("takes_circle", take.id, body=models.Reason(reason="the one"))
+    editor = Pipeline(generated, studio.base, (await studio.person("reviewer")).key)
+    circled = await editor.ask("takes_circle", take.id, body=models.Reason(reason="the one"))
     assert circled.circled
 
     verified = await ask("verify_verify", body=models.VerifyBody(take_id=take.id), prefer="wait=30")
