@@ -17,7 +17,7 @@ from circletake.domain.kinds import RULES, InputSlot, Kind
 SCREENER = "likeness-screen@1"  # whatever changes which faces are found makes the next version
 
 LEAST_SHARE = 0.05  # of the face proper: a blemish taken from a cheek alters a face too
-SURE = 0.7  # probability, at even odds, from which a face is somebody's; judging passes from 0.5
+SURE = 0.95  # probability, at even odds, from which a face is somebody's; judging passes from 0.5
 LEAST_EYES = 13.0  # pixels between the eyes, below which no face is told from another
 _SAME_FACE = 0.4  # intersection over union of two boxes of one picture
 
