@@ -4,6 +4,7 @@ An evaluator that is down makes the generation wait; a picture that can't be loo
 again and again, hold it for a person. None of them ever passes.
 """
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from sqlalchemy import select, update
 
 from circletake.domain.consistency.calibration import probability
 from circletake.domain.consistency.words import Aspect, CharacterKind
-from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.kinds import InputSlot
 from circletake.domain.permission.holds import HoldLine, HoldReason, NewHold
 from circletake.domain.permission.likeness import SCREENER, FaceFound, crops_prefix
 from circletake.domain.takes import TERMINAL, TakeState
@@ -32,16 +33,17 @@ from circletake.ports import (
     ScreenedFace,
     StorageFault,
 )
-from circletake.records.generations import Generation, GenerationInput, Take
+from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile
 from circletake.records.rights import Screening as ScreeningRow
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
+from circletake.usecases.effective_take import controls_of, kind_of
 from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.observe_media import PEOPLE, known_observations, reference_features, see_file
 from circletake.usecases.permission.keep_screenings import SeenFaces, keep_seen_faces, keep_unreadable, opened
 from circletake.usecases.permission.open_holds import open_hold, queue_takes
-from circletake.usecases.permission.screening import Screening, Subject, screening_needed
+from circletake.usecases.permission.screening import CLEAR, Screening, Subject, screening_needed
 from circletake.usecases.plan_check import CastLook
 from circletake.usecases.resolve_material import is_one_of
 from circletake.usecases.steps import (
@@ -52,6 +54,7 @@ from circletake.usecases.steps import (
     lock_takes,
     put_off,
 )
+from circletake.usecases.take_work import inputs_of
 from circletake.usecases.tools import TenantAtWork, Tools
 
 log = logs.logger(__name__)
@@ -115,15 +118,7 @@ async def _settle(tools: Tools, tenant: TenantAtWork, step: ClaimedStep) -> _Ask
         if all(take.state in TERMINAL for take in takes):
             await end_step(session, step)
             return None
-        inputs = await _inputs(session, generation)
-        screening = await screening_needed(
-            session,
-            tenant_id=step.tenant_id,
-            kind=Kind(generation.kind),
-            inputs=inputs,
-            characters={UUID(each["character"]) for each in generation.depicts},
-            controls=generation.controls,
-        )
+        screening, inputs = await _screening(session, generation, takes)
         if screening.outcome == "needed":
             return await _asked(session, step.tenant_id, screening, inputs)
         if screening.hold is not None:
@@ -155,19 +150,31 @@ async def release_after_screening(
         await session.flush()
 
 
-async def _inputs(session: TenantSession, generation: Generation) -> dict[InputSlot, MediaFile]:
-    rows = await session.execute(
-        select(GenerationInput.slot, MediaFile)
-        .join(
-            MediaFile,
-            (MediaFile.tenant_id == GenerationInput.tenant_id) & (MediaFile.id == GenerationInput.media_id),
+async def _screening(
+    session: TenantSession, generation: Generation, takes: Sequence[Take]
+) -> tuple[Screening, Mapping[InputSlot, MediaFile]]:
+    """The first answer that isn't clear, over every open take's own pictures: one that is made anew may have others
+    than its generation."""
+    clear: Mapping[InputSlot, MediaFile] = {}
+    asked: set[str] = set()
+    for take in takes:
+        mark = json.dumps(take.changes, sort_keys=True, default=str)
+        if take.state in TERMINAL or mark in asked:
+            continue
+        asked.add(mark)
+        inputs = await inputs_of(session, generation, take)
+        screening = await screening_needed(
+            session,
+            tenant_id=generation.tenant_id,
+            kind=kind_of(generation, take),
+            inputs=inputs,
+            characters={UUID(each["character"]) for each in generation.depicts},
+            controls=controls_of(generation, take),
+            generation_id=generation.id,
         )
-        .where(
-            GenerationInput.tenant_id == generation.tenant_id,
-            GenerationInput.generation_id == generation.id,
-        )
-    )
-    return {InputSlot(slot): file for slot, file in rows}
+        if screening.outcome != "clear":
+            return screening, inputs
+    return CLEAR, clear
 
 
 async def _asked(
