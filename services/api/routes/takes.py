@@ -18,7 +18,7 @@ from services.api.auth import Generator, Reader, person_with, seal_of
 from services.api.keys import Principal
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, reply
-from services.api.schemas.generations import Reason, RequiredReason, TakeReply
+from services.api.schemas.generations import ActReason, RequiredReason, TakeReply
 from services.api.schemas.people import ActList
 from services.api.wiring import Gateway, gateway
 
@@ -71,14 +71,14 @@ async def retry(take_id: UUID, who: Generator, desk: Desk, claim: Claim) -> Resp
 
 
 @router.post("/{take_id}/circle", responses=declared(409))
-async def circle(take_id: UUID, who: Chooser, desk: Desk, body: Reason | None = None) -> TakeReply:
+async def circle(take_id: UUID, who: Chooser, desk: Desk, body: ActReason | None = None) -> TakeReply:
     """Choose this take: an act of a person, a reviewer or an approver, never of a key. Only a succeeded take can be
     circled."""
     return await _act(desk, who, take_id, "circle", body.reason if body else None)
 
 
 @router.post("/{take_id}/uncircle", responses=declared(409))
-async def uncircle(take_id: UUID, who: Chooser, desk: Desk, body: Reason | None = None) -> TakeReply:
+async def uncircle(take_id: UUID, who: Chooser, desk: Desk, body: ActReason | None = None) -> TakeReply:
     """Take the circle back: an act of a reviewer or an approver. Both acts stay on record."""
     return await _act(desk, who, take_id, "uncircle", body.reason if body else None)
 

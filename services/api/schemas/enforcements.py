@@ -24,7 +24,7 @@ class EnforcementBody(ConsistencyBody):
     generation_id: UUID
 
 
-class AttemptReply(Reply):
+class EnforcementAttemptReply(Reply):
     """One take: what was changed, why, and what came of it."""
 
     number: int
@@ -49,7 +49,7 @@ class AttemptReply(Reply):
     media_id: UUID | None
 
     @classmethod
-    def of(cls, attempt: EnforcementAttempt, take: Take) -> "AttemptReply":
+    def of(cls, attempt: EnforcementAttempt, take: Take) -> "EnforcementAttemptReply":
         scores = attempt.scores
         return cls(
             number=attempt.number,
@@ -110,7 +110,7 @@ class EnforcementReply(EnforcementSummary):
     ladder: list[RungReply] = Field(description="The rungs that are served, as they were at acceptance")
     unsupported: list[UnsupportedRung]
     approved_media_id: UUID | None = Field(description="What `image_to_image` and `keyframe` start from")
-    attempts: list[AttemptReply]
+    attempts: list[EnforcementAttemptReply]
     in_flight: int = Field(description="Takes that are being made or judged")
     spent_usd: Decimal = Field(description="Owed for certain, with what models that judge cost")
     at_most_usd: Decimal = Field(
@@ -128,7 +128,7 @@ class EnforcementReply(EnforcementSummary):
             ladder=[RungReply.of(each) for each in row.ladder],
             unsupported=[UnsupportedRung.of(each) for each in row.unsupported],
             approved_media_id=row.options.get("approved_media_id"),
-            attempts=[AttemptReply.of(attempt, take) for attempt, take in view.attempts],
+            attempts=[EnforcementAttemptReply.of(attempt, take) for attempt, take in view.attempts],
             in_flight=view.in_flight,
             spent_usd=view.charged,
             at_most_usd=view.at_most,

@@ -289,7 +289,7 @@ class GenerationReply(GenerationSummary):
         return self.model_dump_json().encode()
 
 
-class Reason(Body):
+class ActReason(Body):
     reason: Annotated[Text, Field(max_length=2000)] | None = None
 
 

@@ -93,7 +93,7 @@ class PackList(Reply):
     data: list[PackSummaryReply]
 
 
-class SourceReply(Reply):
+class RuleSourceReply(Reply):
     """Where a rule comes from, and whether whoever wrote it had read that or heard of it."""
 
     title: str
@@ -104,7 +104,7 @@ class SourceReply(Reply):
     note: str | None
 
     @classmethod
-    def of(cls, source: Source) -> "SourceReply":
+    def of(cls, source: Source) -> "RuleSourceReply":
         return cls(
             title=source.title,
             date=source.date,
@@ -122,7 +122,7 @@ class RuleReply(Reply):
     when: Any = Field(description="The condition, as it could be written in a pack")
     requires: list[str] = Field(description="Records without which it hits")
     released_by: list[Role] = Field(description="Who may release what it holds")
-    source: SourceReply
+    source: RuleSourceReply
 
     @classmethod
     def of(cls, rule: Rule) -> "RuleReply":
@@ -133,7 +133,7 @@ class RuleReply(Reply):
             when=shown(rule.when),
             requires=[str(each) for each in rule.requires],
             released_by=sorted(rule.released_by) if rule.outcome is Outcome.NEEDS_APPROVAL else [],
-            source=SourceReply.of(rule.source),
+            source=RuleSourceReply.of(rule.source),
         )
 
 
@@ -173,11 +173,11 @@ class SignatureReply(Reply):
         return self.model_dump_json().encode()
 
 
-class VersionReply(PackReferenceReply):
+class PackVersionReply(PackReferenceReply):
     active: bool
 
     @classmethod
-    def of_version(cls, found: StoredVersion) -> "VersionReply":
+    def of_version(cls, found: StoredVersion) -> "PackVersionReply":
         return cls(
             pack_id=found.pack.id,
             version=found.pack.version,
@@ -196,7 +196,7 @@ class PackReply(PackReferenceReply):
     active: bool
     rules: list[RuleReply]
     text: str = Field(description="The pack as it was written: YAML")
-    versions: list[VersionReply] = Field(description="Every version of this pack, newest first")
+    versions: list[PackVersionReply] = Field(description="Every version of this pack, newest first")
     signatures: list[SignatureReply] = Field(description="Every one that was ever given, newest first")
 
     @classmethod
@@ -214,7 +214,7 @@ class PackReply(PackReferenceReply):
             active=view.active,
             rules=[RuleReply.of(rule) for rule in pack.rules],
             text=pack.text.decode("utf-8-sig"),
-            versions=[VersionReply.of_version(each) for each in view.versions],
+            versions=[PackVersionReply.of_version(each) for each in view.versions],
             signatures=[
                 SignatureReply.of(by_row[each.signature.policy_pack_id], each) for each in view.signatures
             ],
@@ -280,7 +280,7 @@ class HitReply(Reply):
     released_by: list[Role] = Field(
         description="Of which one is enough; empty for what nobody has to release"
     )
-    source: SourceReply
+    source: RuleSourceReply
 
     @classmethod
     def of(cls, hit: Hit) -> "HitReply":
@@ -292,7 +292,7 @@ class HitReply(Reply):
             says=hit.says,
             requires=[str(each) for each in hit.requires],
             released_by=sorted(hit.released_by) if hit.outcome is Outcome.NEEDS_APPROVAL else [],
-            source=SourceReply.of(hit.source),
+            source=RuleSourceReply.of(hit.source),
         )
 
 
