@@ -26,6 +26,7 @@ from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_take
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.inputs_of import inputs_of
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.reservations import budget_hold, reserve_takes
 from circletake.usecases.permission.gate import depicted, gate_take
@@ -35,7 +36,6 @@ from circletake.usecases.permission.screening import Screening, screening_needed
 from circletake.usecases.policy.ask_again import require_allowed_again
 from circletake.usecases.steps import lock_generation, lock_takes
 from circletake.usecases.take_steps import screen_step
-from circletake.usecases.take_work import inputs_of
 
 MAX_TAKES_WITH_RETRIES = 200
 

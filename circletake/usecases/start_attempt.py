@@ -18,11 +18,15 @@ from circletake.records.generations import Generation, Take
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import announce_take
+from circletake.usecases.effective_take import controls_of, kind_of
+from circletake.usecases.inputs_of import inputs_of
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.reservations import budget_hold, reserve_takes
+from circletake.usecases.permission.gate import depicted
 from circletake.usecases.permission.open_holds import open_hold
+from circletake.usecases.permission.screening import screening_needed
 from circletake.usecases.plan_ladder import RungMade
-from circletake.usecases.take_steps import first_step
+from circletake.usecases.take_steps import first_step, screen_step
 
 
 async def start_attempt(
@@ -98,12 +102,38 @@ async def start_attempt(
     await session.flush()
     take = (await session.scalars(select(Take).where(Take.id == row["id"]))).one()
     takes.append(take)
+    await _queue_or_hold(session, seal, generation, takes, take, step)
+
+
+async def _queue_or_hold(
+    session: TenantSession,
+    seal: Seal,
+    generation: Generation,
+    takes: list[Take],
+    take: Take,
+    step: dict[str, Any],
+) -> None:
+    """An attempt is made from other pictures than its request: they are looked at too, and it needs room."""
+    screening = await screening_needed(
+        session,
+        tenant_id=generation.tenant_id,
+        kind=kind_of(generation, take),
+        inputs=await inputs_of(session, generation, take),
+        characters=depicted(generation.depicts),
+        controls=controls_of(generation, take),
+        generation_id=generation.id,
+    )
+    if screening.hold is not None:
+        await open_hold(session, seal, generation, takes, screening.hold, take_id=take.id)
+        return
     room = await reserve_takes(session, generation, [take])
-    if room.room:
-        await session.execute(insert(Step).values(step))
-        await announce_take(session, generation, take, "take.queued")
-    else:
+    if not room.room:
         await open_hold(session, seal, generation, takes, budget_hold(room), take_id=take.id)
+        return
+    if screening.outcome == "needed":
+        step = screen_step(generation.tenant_id, generation.id)
+    await session.execute(insert(Step).values(step))
+    await announce_take(session, generation, take, "take.queued")
 
 
 def attempt_row(

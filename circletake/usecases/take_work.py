@@ -13,12 +13,13 @@ from circletake.domain.pictures import ModelCard
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.kit import clock
 from circletake.ports import Seal
-from circletake.records.generations import Generation, GenerationInput, Invocation, Take
+from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.effective_take import changed_inputs, controls_of, kind_of, model_of
+from circletake.usecases.effective_take import controls_of, kind_of, model_of
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.inputs_of import inputs_of
 from circletake.usecases.paid_calls import paid_so_far
 from circletake.usecases.permission.gate import Passage, gate_take
 from circletake.usecases.permission.open_holds import hold_takes, open_hold
@@ -136,23 +137,6 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
             seal, generation.negative_prompt, f"generations.negative_prompt:{generation.id}"
         ),
     )
-
-
-async def inputs_of(session: TenantSession, generation: Generation, take: Take) -> dict[InputSlot, MediaFile]:
-    """The files that a take is made from: its own, where it differs from its generation."""
-    changed = changed_inputs(take.changes)
-    if changed is not None:
-        files = {
-            file.id: file
-            for file in await session.scalars(select(MediaFile).where(MediaFile.id.in_(changed.values())))
-        }
-        return {slot: files[media_id] for slot, media_id in changed.items()}
-    rows = await session.execute(
-        select(GenerationInput.slot, MediaFile)
-        .join(MediaFile, MediaFile.id == GenerationInput.media_id)
-        .where(GenerationInput.generation_id == generation.id)
-    )
-    return {InputSlot(slot): file for slot, file in rows}
 
 
 def _ending_instead(step: ClaimedStep, take: Take, invocation: Invocation | None) -> Ending | None:

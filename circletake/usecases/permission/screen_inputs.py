@@ -40,6 +40,7 @@ from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.effective_take import controls_of, kind_of
 from circletake.usecases.events import wake_dispatcher, wake_waiters
+from circletake.usecases.inputs_of import inputs_of
 from circletake.usecases.observe_media import PEOPLE, known_observations, reference_features, see_file
 from circletake.usecases.permission.keep_screenings import SeenFaces, keep_seen_faces, keep_unreadable, opened
 from circletake.usecases.permission.open_holds import open_hold, queue_takes
@@ -54,7 +55,6 @@ from circletake.usecases.steps import (
     lock_takes,
     put_off,
 )
-from circletake.usecases.take_work import inputs_of
 from circletake.usecases.tools import TenantAtWork, Tools
 
 log = logs.logger(__name__)
