@@ -1,7 +1,6 @@
 """Health, readiness, metrics and support ids."""
 
 import asyncio
-import contextlib
 import re
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from services.api.readiness import Dependency, Readiness
 from services.embedded.s3 import REGION
 from services.embedded.stack import Stack
 from tests.gateway import Client, Studio
+from tests.logs import in_the_log
 from tests.stack import Database as Migrated
 
 NOWHERE = "http://127.0.0.1:9"
@@ -30,17 +30,6 @@ async def look(stack: Stack, app_url: str, operator_url: str, **endpoints: str) 
         aws.close()
         await app.close()
         await operator.close()
-
-
-async def in_the_log(stack: Stack, words: str) -> bool:
-    """Whether the gateway's log says it within 10 seconds: its line follows the answer, so it may come after it."""
-    log = stack.home.logs / "api.log"
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(10):
-            while words not in log.read_text():  # noqa: ASYNC110 - a file tells nobody that it grew
-                await asyncio.sleep(0.05)
-            return True
-    return False
 
 
 async def test_the_process_answers(operator: Client) -> None:
