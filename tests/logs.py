@@ -1,6 +1,7 @@
 """What the gateway logged: a request's line is written after its answer has left."""
 
 import asyncio
+import contextlib
 
 from services.embedded.stack import Stack
 
