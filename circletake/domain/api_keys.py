@@ -21,7 +21,7 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"  # film context, media
     GENERATE = "generate"
-    REVIEW = "review"  # of people who choose and approve; on a key it allows nothing, because those take a person
+    REVIEW = "review"  # of people who choose and approve; on a key it allows nothing
     WEBHOOKS = "webhooks"
 
 
