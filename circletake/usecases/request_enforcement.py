@@ -15,6 +15,7 @@ from circletake.domain.takes import TERMINAL, TakeState
 from circletake.ports import ModelCatalogue, Seal
 from circletake.ports.policies import PolicyShelf
 from circletake.records.consistency import Enforcement, EnforcementAttempt
+from circletake.records.context import Shot
 from circletake.records.events import LedgerEntry
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
@@ -26,8 +27,12 @@ from circletake.usecases.cancel_takes import cancel_open_takes
 from circletake.usecases.enforce_consistency import advance, end_by_hand, queue_judging
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.permission.consent_gate import permission_for
+from circletake.usecases.permission.gate import depicted, use_in
+from circletake.usecases.permission.refusals import consent_required
 from circletake.usecases.plan_enforcement import (
     Enforced,
+    EnforcementPlan,
     EnforcementRequest,
     enforcement_rows,
     plan_enforcement,
@@ -74,6 +79,7 @@ async def request_enforcement(
         await require_allowed_again(
             session, seal, packs, generation=generation, cards=ladder_models(catalogue, plan.ladder)
         )
+        await _depict(session, generation, plan, now)
         row, rows, entries = enforcement_rows(
             seal,
             plan,
@@ -90,6 +96,28 @@ async def request_enforcement(
         await remember(session, seal, tenant_id, claim, reply)
         await wake_dispatcher(session)
     return reply
+
+
+async def _depict(
+    session: TenantSession, generation: Generation, plan: EnforcementPlan, now: datetime
+) -> None:
+    """Whom takes have to show, they depict: from here on their consents are asked for. Raises Conflict
+    `consent_required`."""
+    known = depicted(generation.depicts)
+    wanted = dict.fromkeys(each.character_id for each in plan.request.subjects)
+    more = [each for each in wanted if each not in known]
+    if not more:
+        return
+    shot = await session.get(Shot, generation.shot_id) if generation.shot_id else None
+    use = use_in(generation.use, plan.check.production, shot, Kind(generation.kind), now)
+    permission = await permission_for(
+        session, tenant_id=generation.tenant_id, use=use, characters=[*known, *more]
+    )
+    if permission.missing:
+        raise consent_required(permission)
+    lines = [{"character": str(each), "look": None, "how": "consistency"} for each in more]
+    generation.depicts = [*generation.depicts, *lines]
+    await session.flush()
 
 
 async def _require_free(session: TenantSession, generation: Generation) -> None:

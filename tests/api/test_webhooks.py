@@ -52,6 +52,8 @@ async def test_an_endpoint_is_registered_challenged_and_active(studio, receiver)
         "consistency_enforcement.finished",
         "generation.finished",
         "generation.held",
+        "hold.opened",
+        "inbox.digest",
         "take.failed",
         "take.filtered",
     ]

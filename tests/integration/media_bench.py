@@ -20,6 +20,7 @@ from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.vision.desk import VisionPictureDesk
 from circletake.domain.kinds import MediaRole
 from circletake.domain.media import UploadRequest
+from circletake.domain.people import PLATFORM
 from circletake.domain.tenants import TenantStorage
 from circletake.kit.children import ChildPool
 from circletake.kit.ids import new_id
@@ -112,7 +113,7 @@ class Bench:
             self.gateway,
             self.seal,
             self.tenant,
-            api_key_id=None,
+            actor=PLATFORM,
             request=request,
             claim=claim,
             location=lambda media_id: f"/v1/media/{media_id}",

@@ -7,6 +7,7 @@ import pytest
 
 from circletake.domain.errors import Conflict
 from circletake.domain.kinds import MediaRole
+from circletake.domain.people import PLATFORM, Actor
 from circletake.kit.ids import new_id
 from circletake.ports import StorageFault
 from circletake.usecases.complete_upload import complete_upload
@@ -86,13 +87,13 @@ async def test_other_bytes_than_declared_are_refused(studio):
 
 async def withdraw(studio, file):
     await withdraw_media(
-        studio.database, studio.seal, tenant_id=studio.tenant.tenant_id, api_key_id=None, media_id=file.id
+        studio.database, studio.seal, tenant_id=studio.tenant.tenant_id, actor=PLATFORM, media_id=file.id
     )
 
 
 async def fresh_url(studio, file):
     _, offer = await renew_upload(
-        studio.database, studio.gateway, studio.tenant, api_key_id=None, media_id=file.id
+        studio.database, studio.gateway, studio.tenant, actor=PLATFORM, media_id=file.id
     )
     return offer.url
 
@@ -253,7 +254,7 @@ async def test_an_interrupted_upload_goes_on_where_it_broke_off(studio):
         await complete_upload(studio.database, studio.gateway, studio.tenant, media_id=answer.file.id)
     assert (refused.value.code, refused.value.extra["parts"]) == ("parts_missing", [2, 3, 5])
     _, rest = await renew_upload(
-        studio.database, studio.gateway, studio.tenant, api_key_id=None, media_id=answer.file.id
+        studio.database, studio.gateway, studio.tenant, actor=PLATFORM, media_id=answer.file.id
     )
     assert (list(rest.uploaded_parts), [part.number for part in rest.parts]) == ([1, 4], [2, 3, 5])
     for part in rest.parts:
@@ -273,7 +274,7 @@ async def test_an_upload_the_server_forgot_begins_again(studio):
         studio.tenant, f"incoming/{answer.file.id}", (await studio.look(answer.file.id)).upload_id
     )
     _, offer = await renew_upload(
-        studio.database, studio.gateway, studio.tenant, api_key_id=None, media_id=answer.file.id
+        studio.database, studio.gateway, studio.tenant, actor=PLATFORM, media_id=answer.file.id
     )
     assert offer.restarted
     assert [part.number for part in offer.parts] == [1, 2, 3, 4, 5]
@@ -285,7 +286,7 @@ async def test_every_grant_is_on_record_without_its_url(studio):
     file = await studio.ready(plate(10))
     key = new_id()
     _, until = await grant_download(
-        studio.database, studio.gateway, studio.tenant, api_key_id=key, media_id=file.id
+        studio.database, studio.gateway, studio.tenant, actor=Actor(api_key_id=key), media_id=file.id
     )
     rows = await studio.sql("select * from grants order by created_at")
     assert [row["purpose"] for row in rows] == ["upload", "download"]
@@ -304,9 +305,7 @@ async def test_a_withdrawn_file_is_gone_and_remembered(studio):
     tombstone = await studio.look(file.id)
     assert (tombstone.state, tombstone.sha256, tombstone.rights_basis) == ("withdrawn", file.sha256, "owned")
     with pytest.raises(Conflict):
-        await grant_download(
-            studio.database, studio.gateway, studio.tenant, api_key_id=None, media_id=file.id
-        )
+        await grant_download(studio.database, studio.gateway, studio.tenant, actor=PLATFORM, media_id=file.id)
 
 
 async def test_withdrawing_during_the_inspection_wins(studio):
