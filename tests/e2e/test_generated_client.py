@@ -173,7 +173,8 @@ async def test_a_generated_client_completes_the_job(
     take = await ask("takes_get", extended.takes[0].id)
     assert (take.state, take.billed, take.seed) == ("succeeded", "true", 7)
     editor = Pipeline(generated, studio.base, (await studio.person("reviewer")).key)
-    circled = await editor.ask("takes_circle", take.id, body=models.ActReason(reason="the one"))
+    async with editor.client:
+        circled = await editor.ask("takes_circle", take.id, body=models.ActReason(reason="the one"))
     assert circled.circled
 
     verified = await ask("verify_verify", body=models.VerifyBody(take_id=take.id), prefer="wait=30")
