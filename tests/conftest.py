@@ -1,22 +1,14 @@
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from services.embedded.stack import APPLICATION, Stack
 from tests.gateway import Client, Studio, http_session, onboard
 from tests.stack import Database, copied_database, infrastructure, keep_template
-
-# Enough to meet an edge now and again in every run; `HYPOTHESIS_EXAMPLES=1000` looks harder.
-settings.register_profile(
-    "suite", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")), deadline=None
-)
-settings.load_profile("suite")
 
 # What takes longest begins first, so that no process is left alone with it at the end.
 FAULTS = "tests/faults/"

@@ -21,7 +21,7 @@ from tests.consenting import character as character_played
 from tests.consenting import consent, performer, portrayal
 from tests.gateway import Client, Studio, onboard
 
-EXAMPLES = int(os.environ.get("CIRCLETAKE_SCHEMATHESIS_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("CIRCLETAKE_SCHEMATHESIS_EXAMPLES", "5"))
 
 # Not among them: positive_data_acceptance (rights, prices and files decide, not the schema alone), use_after_free
 # and ensure_resource_availability (nothing is deleted for good here).

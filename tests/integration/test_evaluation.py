@@ -162,10 +162,6 @@ def subset(tmp_path_factory):
     return root
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CIRCLETAKE_LONG_TESTS"),
-    reason="takes 40 s and repeats `make eval`: set CIRCLETAKE_LONG_TESTS=1",
-)
 def test_the_reference_pictures_keep_their_floors(subset, tmp_path):
     """On a part of the development pictures nothing falls below what was measured before."""
     out = tmp_path / "out"
