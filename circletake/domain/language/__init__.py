@@ -1,0 +1,1 @@
+"""What language models are asked to write, and the rules that it is held to."""
