@@ -34,6 +34,7 @@ class RequestShape:
     controls: Mapping[str, Any]
     inputs: Mapping[InputSlot, InputShape] = field(default_factory=dict)
     plate_scale: float | None = None
+    search_prompt: str | None = field(repr=False, default=None)
 
 
 def shape_of(request: ModelRequest) -> RequestShape:
@@ -47,6 +48,7 @@ def shape_of(request: ModelRequest) -> RequestShape:
         request.controls,
         {slot: InputShape(each.media_type, each.width, each.height) for slot, each in request.inputs.items()},
         plate_scale=plate.scale if plate else None,
+        search_prompt=request.search_prompt,
     )
 
 

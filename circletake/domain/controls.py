@@ -92,6 +92,41 @@ _ALL = (
         maximum=1,
     ),
     Control(
+        "control_strength",
+        "number",
+        "How closely the result keeps to the sketch or the structure: 1 follows it to the line.",
+        minimum=0,
+        maximum=1,
+    ),
+    Control(
+        "fidelity",
+        "number",
+        "How closely the result keeps to the style picture: 1 is nearest to it.",
+        minimum=0,
+        maximum=1,
+    ),
+    Control(
+        "composition_fidelity",
+        "number",
+        "How far the source's composition is kept while its style changes: 1 keeps it.",
+        minimum=0,
+        maximum=1,
+    ),
+    Control(
+        "style_strength",
+        "number",
+        "How much of the style picture's style is taken: 0 none, 1 all of it.",
+        minimum=0,
+        maximum=1,
+    ),
+    Control(
+        "change_strength",
+        "number",
+        "How far the source may change: low keeps it, 1 lets it go.",
+        minimum=0,
+        maximum=1,
+    ),
+    Control(
         "grow_mask",
         "integer",
         "How far the matte is grown before the model fills it, in plate pixels. The take itself never changes "

@@ -24,10 +24,11 @@ PriceUnit = Literal["image", "second", "1000_tokens"]
 
 
 class ModelUse(StrEnum):
-    """What a model does for consistency, beside or instead of making takes."""
+    """What a model does beside or instead of making takes."""
 
     EMBEDDING = "embedding"  # a vector per picture
     JUDGE = "judge"  # a second opinion on pictures side by side
+    LANGUAGE = "language"  # script breakdowns and proposed prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class ModelRequest:
     seed: int | None  # 1..; None lets the dialect leave it out
     controls: dict[str, Any]
     inputs: dict[InputSlot, Picture] = field(repr=False, default_factory=dict)
+    search_prompt: str | None = field(repr=False, default=None)  # what to find in the plate
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,11 @@ class Filtered:
     """A safety filter of the model or a guardrail refused. `stage` normalises the provider's many shapes."""
 
     stage: Literal["prompt", "input_image", "output_image", "guardrail", "unknown"]
-    provider_reason: str
+    provider_reason: str  # content: seal it, never log it
+    source: Literal["model", "guardrail"] = "model"
+    categories: tuple[
+        str, ...
+    ] = ()  # what it was refused for, where the provider says so: violence, nudity …
 
 
 @dataclass(frozen=True, slots=True)

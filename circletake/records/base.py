@@ -47,8 +47,10 @@ def tenant_key() -> UniqueConstraint:
     return UniqueConstraint("tenant_id", "id")
 
 
-def belongs_to(table: str, column: str, *, ondelete: str | None = None) -> ForeignKeyConstraint:
-    """A foreign key that carries the tenant."""
+def belongs_to(
+    table: str, column: str, *, ondelete: str | None = None, use_alter: bool = False
+) -> ForeignKeyConstraint:
+    """A foreign key that carries the tenant. `use_alter`: for one that closes a circle of tables."""
     return ForeignKeyConstraint(
-        ["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete=ondelete
+        ["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete=ondelete, use_alter=use_alter
     )

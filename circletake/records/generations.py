@@ -12,7 +12,7 @@ from circletake.records.base import TenantRecord, belongs_to, tenant_key
 
 
 class Generation(TenantRecord):
-    """One request for takes. Prompt, negative prompt and client metadata are sealed content.
+    """One request for takes. Prompts and client metadata are sealed content.
 
     `state` repeats what the takes say (it is derived under the row's lock) so that lists can filter on it.
     """
@@ -22,6 +22,21 @@ class Generation(TenantRecord):
         tenant_key(),
         belongs_to("productions", "production_id"),
         belongs_to("shots", "shot_id"),
+        belongs_to("takes", "finish_of", use_alter=True),
+        Index(
+            "ix_generations_batch",
+            "tenant_id",
+            "batch_id",
+            "batch_line",
+            postgresql_where=text("batch_id is not null"),
+        ),
+        Index(
+            "ix_generations_finish_of",
+            "tenant_id",
+            "finish_of",
+            postgresql_where=text("finish_of is not null"),
+        ),
+        CheckConstraint("quality in ('draft','full')", name="quality"),
         Index("ix_generations_list", "tenant_id", "created_at", "id"),
         Index("ix_generations_production", "tenant_id", "production_id", "created_at", "id"),
         Index("ix_generations_shot", "tenant_id", "shot_id", "created_at", "id"),
@@ -33,6 +48,7 @@ class Generation(TenantRecord):
     model_id: Mapped[str] = mapped_column(Text)
     prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
     negative_prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    search_prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
     client_metadata: Mapped[bytes | None] = mapped_column(LargeBinary)
     seed: Mapped[int | None] = mapped_column(BigInteger)
     controls: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -49,6 +65,11 @@ class Generation(TenantRecord):
     # the use declaration; [{character, look, how}]: ids, and how it is known that it is depicted
     use: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     depicts: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    quality: Mapped[str] = mapped_column(Text, default="full", server_default="full")
+    finish_of: Mapped[UUID | None]  # the circled take that this one finishes
+    batch_id: Mapped[UUID | None]
+    batch_line: Mapped[int | None]  # of the batch's file, from 1
+    model_lock_id: Mapped[UUID | None]  # the production's choice that its model is of
     event_seq: Mapped[int] = mapped_column(default=0)
     sheet_media_id: Mapped[UUID | None]
     ledger_entry_id: Mapped[UUID]
@@ -103,6 +124,8 @@ class Take(TenantRecord):
     failure_code: Mapped[str | None] = mapped_column(Text)
     failure_detail: Mapped[str | None] = mapped_column(Text)  # our own words, never the provider's
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
+    # a filter's refusal in one form for all providers: {stage, source, categories}
+    refusal: Mapped[dict[str, Any] | None]
     media_id: Mapped[UUID | None]
     changed_fraction: Mapped[float | None]  # of the frame, 0-1, measured on decoded pixels
     # what its last call to a model relied on: consents with their documents' hashes, exemptions, cleared holds
@@ -158,6 +181,10 @@ class Invocation(TenantRecord):
         Text
     )  # answered | filtered | unusable | a fault's kind | unknown
     billed: Mapped[str | None] = mapped_column(Text)
+    estimate_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))  # null: from before calls had prices
+    cost_usd: Mapped[Decimal | None] = mapped_column(
+        Numeric(14, 6)
+    )  # once it ended: what is owed for certain
     request_id: Mapped[str | None] = mapped_column(Text)
     result_key: Mapped[str | None] = mapped_column(Text)  # the raw result in the bucket
     result_type: Mapped[str | None] = mapped_column(Text)

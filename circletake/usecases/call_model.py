@@ -101,6 +101,7 @@ def model_request(work: TakeWork, inputs: Mapping[InputSlot, Picture]) -> ModelR
         seed=work.take.seed,
         controls=dict(work.controls),
         inputs=dict(inputs),
+        search_prompt=work.search_prompt,
     )
 
 
@@ -315,6 +316,7 @@ async def after_refusal(
             f"filtered_{answer.stage}",
             f"The model's safety filter refused it ({answer.stage.replace('_', ' ')}).",
             answer.provider_reason,
+            {"stage": answer.stage, "source": answer.source, "categories": list(answer.categories)},
         )
     else:
         ending = Ending(

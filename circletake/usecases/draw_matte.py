@@ -18,7 +18,8 @@ from circletake.ports import Ingredient, PictureRefused, SignedFile, SigningFaul
 from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile
 from circletake.records.steps import Step
-from circletake.usecases.effective_take import changed_inputs, model_of
+from circletake.usecases.choice.cards import card_of
+from circletake.usecases.effective_take import changed_inputs
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.finish_take import MAX_SIGNING_ATTEMPTS, RIGHTS
@@ -187,7 +188,7 @@ async def _record(tools: Tools, step: ClaimedStep, row: dict[str, Any]) -> bool:
                 "inputs": {**changes["inputs"], InputSlot.MATTE.value: str(row["id"])},
             }
             await session.flush()
-            card = tools.catalogue.get(model_of(generation, take))
+            card = await card_of(session, tools.catalogue, generation, take)
             if card is None:
                 raise LookupError("the model of this take is no longer in the catalogue")
             await session.execute(

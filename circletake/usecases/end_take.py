@@ -40,6 +40,7 @@ class Ending:
     code: str | None = None
     detail: str | None = None
     provider_message: str | None = field(default=None, repr=False)
+    refusal: dict[str, Any] | None = None  # a filter's, in one form
     ledger: dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,6 +70,7 @@ async def end_take(
     take.failure_detail = ending.detail
     take.finished_at = clock.now()
     take.hold_reason = None
+    take.refusal = ending.refusal
     if ending.provider_message:
         take.provider_message = seal.close(
             ending.provider_message[:2000], place=f"takes.provider_message:{take.id}"

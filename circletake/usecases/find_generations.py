@@ -48,6 +48,7 @@ async def load_view(
         {InputSlot(slot): media_id for slot, media_id in inputs},
         open_text(seal, generation.prompt, f"generations.prompt:{generation_id}"),
         open_text(seal, generation.negative_prompt, f"generations.negative_prompt:{generation_id}"),
+        open_text(seal, generation.search_prompt, f"generations.search_prompt:{generation_id}"),
         None if metadata is None else json.loads(metadata),
         await session.scalar(
             select(Enforcement.id).where(

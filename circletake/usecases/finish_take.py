@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, insert
 
-from circletake.domain.kinds import RULES, Billed, InputSlot, MediaRole, RightsBasis
+from circletake.domain.kinds import Billed, InputSlot, MediaRole, RightsBasis, laid_back
 from circletake.domain.pictures import composite_type
 from circletake.domain.provenance import source_type_of_take
 from circletake.domain.takes import TERMINAL, TakeState
@@ -110,7 +110,7 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
     raw = folder / "raw"
     raw_type = invocation.result_type or "image/png"
     await tools.store.get_file(work.tenant.storage, invocation.result_key or "", raw)
-    if not RULES[work.kind].on_plate:
+    if not laid_back(work.kind, work.inputs):
         return _Made(raw, raw_type, await tools.desk.probe(raw, raw_type), raw, raw_type, None, None)
     plate, matte = None, None
     for slot in (InputSlot.PLATE, InputSlot.MATTE):
@@ -136,10 +136,8 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
 
 
 async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> SignedFile:
-    ingredients = [
-        await _ingredient(tools, work, slot, file, made, folder) for slot, file in work.inputs.items()
-    ]
-    ingredients += await _vendor_ingredient(tools, made)
+    ingredients = [await _ingredient(tools, work, slot, file, folder) for slot, file in work.inputs.items()]
+    ingredients += await _vendor_ingredient(tools, work, made)
     request = SignRequest(
         source=made.path,
         target=folder / f"signed.{EXTENSIONS[made.media_type]}",
@@ -156,16 +154,23 @@ async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> Sign
     return await tools.signer.sign(request)
 
 
+def _parent(work: TakeWork) -> InputSlot | None:
+    """The input that the take is a changed version of: its plate, else the picture that was worked on whole."""
+    if laid_back(work.kind, work.inputs):
+        return InputSlot.PLATE
+    return InputSlot.SOURCE if InputSlot.SOURCE in work.inputs else None
+
+
 def _source_type(work: TakeWork) -> str:
-    plate = work.inputs.get(InputSlot.PLATE)
+    parent = _parent(work)
     return source_type_of_take(
         work.card.digital_source_type,
-        on_plate=RULES[work.kind].on_plate,
-        plate_source_type=plate.digital_source_type if plate else None,
+        on_plate=parent is not None,
+        plate_source_type=work.inputs[parent].digital_source_type if parent else None,
     ).value
 
 
-async def _vendor_ingredient(tools: Tools, made: _Made) -> list[Ingredient]:
+async def _vendor_ingredient(tools: Tools, work: TakeWork, made: _Made) -> list[Ingredient]:
     """The model's own file, when its maker signed it: its manifest would be lost otherwise."""
     if not await asyncio.to_thread(_may_be_signed, made.raw):
         return []
@@ -178,7 +183,7 @@ async def _vendor_ingredient(tools: Tools, made: _Made) -> list[Ingredient]:
             media_type=made.raw_type,
             title="model output",
             sha256=await asyncio.to_thread(_sha256, made.raw),
-            relationship="parentOf" if made.plate is None else "componentOf",
+            relationship="parentOf" if _parent(work) is None else "componentOf",
         )
     ]
 
@@ -192,13 +197,12 @@ def _sha256(path: Path) -> str:
 
 
 async def _ingredient(
-    tools: Tools, work: TakeWork, slot: InputSlot, file: MediaFile, made: _Made, folder: Path
+    tools: Tools, work: TakeWork, slot: InputSlot, file: MediaFile, folder: Path
 ) -> Ingredient:
     path = folder / slot.value
     if not path.exists():
         await tools.store.get_file(work.tenant.storage, file.object_key or "", path)
-    on_plate = made.plate is not None
-    relationship = "parentOf" if slot is InputSlot.PLATE and on_plate else "inputTo"
+    relationship = "parentOf" if slot is _parent(work) else "inputTo"
     return Ingredient(
         path=path,
         media_type=file.media_type,

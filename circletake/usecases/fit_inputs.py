@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from circletake.dialects.checks import input_limits
-from circletake.domain.kinds import InputSlot
+from circletake.domain.kinds import RULES, InputSlot
 from circletake.domain.pictures import Picture
 from circletake.ports import StorageFault
 from circletake.records.media import MediaFile
@@ -16,9 +16,10 @@ from circletake.usecases.tools import Tools
 
 
 async def fit_inputs(tools: Tools, work: TakeWork) -> dict[InputSlot, Picture]:
-    """Return every input inside the model's limits. The plate first: a matte follows its size."""
+    """Return every input that is sent, inside the model's limits. The plate first: a matte follows its size."""
     fitted: dict[InputSlot, Picture] = {}
-    order = sorted(work.inputs, key=lambda slot: slot is not InputSlot.PLATE)
+    sent = work.inputs.keys() - RULES[work.kind].not_sent
+    order = sorted(sent, key=lambda slot: slot is not InputSlot.PLATE)
     for slot in order:
         fitted[slot] = await _fit(tools, work, slot, work.inputs[slot], fitted)
     return fitted

@@ -37,6 +37,7 @@ class GenerationView:
     inputs: dict[InputSlot, UUID]
     prompt: str | None
     negative_prompt: str | None
+    search_prompt: str | None
     metadata: dict[str, Any] | None
     enforcement_id: UUID | None = None
     holds: Sequence[Hold] = ()
@@ -66,6 +67,7 @@ class GenerationRows:
             dict(request.inputs),
             request.prompt,
             request.negative_prompt,
+            request.search_prompt,
             dict(request.metadata) if request.metadata is not None else None,
             self.enforcement_id,
             [Hold(**hold) for hold in self.holds],
@@ -215,6 +217,7 @@ def _generation_row(
         "negative_prompt": _sealed(
             seal, request.negative_prompt, f"generations.negative_prompt:{generation_id}"
         ),
+        "search_prompt": _sealed(seal, request.search_prompt, f"generations.search_prompt:{generation_id}"),
         "client_metadata": _sealed(
             seal,
             None if request.metadata is None else json.dumps(dict(request.metadata)),
@@ -224,6 +227,9 @@ def _generation_row(
         "controls": dict(request.controls),
         "controls_report": [asdict(line) for line in plan.controls_report],
         "strict": request.strict,
+        "quality": request.quality.value,
+        "finish_of": request.finish_of,
+        "model_lock_id": plan.model_lock_id,
         "deadline_at": request.deadline_at,
         "external_ref": request.external_ref,
         "context_refs": {
@@ -286,6 +292,11 @@ def _ledger_body(
         "negative_prompt_hash": seal.keyed_hash(request.negative_prompt.encode())
         if request.negative_prompt
         else None,
+        "search_prompt_hash": seal.keyed_hash(request.search_prompt.encode())
+        if request.search_prompt
+        else None,
+        "quality": request.quality.value,
+        "finish_of": str(request.finish_of) if request.finish_of else None,
         "controls_hash": seal.keyed_hash(repr(sorted(request.controls.items())).encode()),
         "inputs": {
             slot.value: {"media": str(file.id), "sha256": file.sha256, "rights": file.rights_basis}

@@ -13,17 +13,17 @@ from sqlalchemy import select
 from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import dialect_for
 from circletake.domain import costs
-from circletake.domain.availability import refusal
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.controls import SEED_MAX, SEED_MIN, check_controls, strict_violations
 from circletake.domain.errors import Invalid
-from circletake.domain.kinds import RULES, SLOT_ROLES, InputSlot, Kind
+from circletake.domain.kinds import RULES, SLOT_ROLES, InputSlot, Kind, Quality
 from circletake.domain.pictures import ControlReport, InputShape, ModelCard, Violation
 from circletake.domain.policy.declaration import UseDeclaration
 from circletake.ports import ModelCatalogue
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.choice.choose_model import choose_model, production_models
 from circletake.usecases.plan_enforcement import (
     Enforced,
     EnforcementPlan,
@@ -46,6 +46,8 @@ class GenerationRequest:
     model: str | None = None
     prompt: str | None = field(default=None, repr=False)
     negative_prompt: str | None = field(default=None, repr=False)
+    search_prompt: str | None = field(default=None, repr=False)
+    quality: Quality = Quality.FULL
     inputs: Mapping[InputSlot, UUID] = field(default_factory=dict)
     controls: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
@@ -56,6 +58,7 @@ class GenerationRequest:
     consistency: EnforcementRequest | None = None
     depicts: Sequence[UUID] = ()  # characters
     use: UseDeclaration = field(default_factory=UseDeclaration)
+    finish_of: UUID | None = None  # a circled take
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Plan:
     controls_report: Sequence[ControlReport]
     quote: costs.Quote
     seed: int | None  # of the first take; None where the model takes none
+    model_lock_id: UUID | None = None
 
 
 async def plan_generation(
@@ -93,8 +97,16 @@ async def plan_generation(
     shot, media = await _load(session, tenant_id, request)
     found = [*_context_violations(request, production, shot)]
     found += _text_violations(request, now)
-    card, model_violations = _choose(catalogue, request, now)
-    found += model_violations
+    chosen = choose_model(
+        catalogue,
+        await production_models(session, tenant_id, request.production_id),
+        kind=request.kind,
+        asked=request.model,
+        quality=request.quality,
+        on=now.date(),
+    )
+    card = chosen.card
+    found += chosen.violations
     found += _input_violations(request, media)
     found += check_controls(request.controls)
     inputs = {slot: media[media_id] for slot, media_id in request.inputs.items() if media_id in media}
@@ -107,6 +119,7 @@ async def plan_generation(
         seed=request.seed,
         controls=request.controls,
         inputs={slot: _shape(file) for slot, file in inputs.items()},
+        search_prompt=request.search_prompt,
     )
     dialect = dialect_for(card)
     found = dialect.check(shape, card)
@@ -121,7 +134,7 @@ async def plan_generation(
     elif seed is None:
         seed = secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
     quote = costs.quote(card, request.kind, request.takes, request.controls)
-    return Plan(card, production, shot, inputs, report, quote, seed)
+    return Plan(card, production, shot, inputs, report, quote, seed, chosen.lock_id)
 
 
 async def plan_consistency(
@@ -223,24 +236,21 @@ def _prompt_violations(request: GenerationRequest) -> list[Violation]:
         found.append(Violation("/prompt", "prompt_required", f"{request.kind} needs a prompt."))
     if rule.prompt == "refused" and request.prompt is not None:
         found.append(Violation("/prompt", "prompt_refused", f"{request.kind} takes no prompt: leave it out."))
-    for pointer, value in (("/prompt", request.prompt), ("/negative_prompt", request.negative_prompt)):
+    if rule.search == "required" and not (request.search_prompt or "").strip():
+        message = f"{request.kind} needs a search_prompt: say what to find in the plate."
+        found.append(Violation("/search_prompt", "search_prompt_required", message))
+    if rule.search == "refused" and request.search_prompt is not None:
+        message = f"{request.kind} takes no search_prompt: leave it out."
+        found.append(Violation("/search_prompt", "search_prompt_refused", message))
+    texts = {
+        "/prompt": request.prompt,
+        "/negative_prompt": request.negative_prompt,
+        "/search_prompt": request.search_prompt,
+    }
+    for pointer, value in texts.items():
         if value is not None and "\0" in value:
             found.append(Violation(pointer, "nul_character", "Remove the NUL character from the text."))
     return found
-
-
-def _choose(
-    catalogue: ModelCatalogue, request: GenerationRequest, now: datetime
-) -> tuple[ModelCard | None, list[Violation]]:
-    if request.model is None:
-        return catalogue.default_for(request.kind), []
-    card = catalogue.get(request.model)
-    if card is None:
-        return None, [
-            Violation("/model", "unknown_model", "There is no such model: GET /v1/models lists them.")
-        ]
-    refused = refusal(card, request.kind, now.date())
-    return card, [refused] if refused else []
 
 
 def _input_violations(request: GenerationRequest, media: Mapping[UUID, MediaFile]) -> list[Violation]:

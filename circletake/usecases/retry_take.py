@@ -20,7 +20,8 @@ from circletake.records.generations import Generation, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import announce_take
-from circletake.usecases.effective_take import controls_of, kind_of, model_of
+from circletake.usecases.choice.cards import card_of
+from circletake.usecases.effective_take import controls_of, kind_of
 from circletake.usecases.end_take import one_take
 from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import wake_dispatcher
@@ -71,7 +72,7 @@ async def retry_take(
                 " cancel it.",
                 code="enforcement_running",
             )
-        card = catalogue.get(model_of(generation, old))
+        card = await card_of(session, catalogue, generation, old)
         refused = refusal(card, kind_of(generation, old), now.date()) if card else None
         if card is None or refused is not None:
             raise Invalid([refused] if refused else [], code="model_ended")

@@ -16,7 +16,8 @@ from circletake.ports import Seal
 from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.effective_take import controls_of, kind_of, model_of
+from circletake.usecases.choice.cards import card_of
+from circletake.usecases.effective_take import controls_of, kind_of
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.inputs_of import inputs_of
@@ -51,6 +52,7 @@ class TakeWork:
     answered: Invocation | None  # the call whose result a `finish` step is about
     prompt: str | None = field(repr=False)
     negative_prompt: str | None = field(repr=False)
+    search_prompt: str | None = field(repr=False)
 
     @property
     def staging(self) -> str:
@@ -116,7 +118,7 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
             set_committed_value(take, "started_at", held.started_at)
             set_committed_value(generation, "state", TakeState.RUNNING.value)
         inputs = await inputs_of(session, generation, take) if held.has_inputs or take.changes else {}
-    card = tools.catalogue.get(model_of(generation, take))
+        card = await card_of(session, tools.catalogue, generation, take)
     if card is None:
         raise LookupError("the model of this take is no longer in the catalogue")
     seal = tenant.seal
@@ -136,6 +138,7 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
         negative_prompt=open_text(
             seal, generation.negative_prompt, f"generations.negative_prompt:{generation.id}"
         ),
+        search_prompt=open_text(seal, generation.search_prompt, f"generations.search_prompt:{generation.id}"),
     )
 
 

@@ -87,7 +87,11 @@ def region_of(kind: Kind, slot: InputSlot, *, has_matte: bool) -> Region | None:
     if slot is InputSlot.MATTE:
         return None
     if slot is InputSlot.PLATE and RULES[kind].on_plate:
-        return Region.MATTE if has_matte else Region.BORDER
+        if has_matte:
+            return Region.MATTE
+        if slot in RULES[kind].not_sent:
+            return None  # what is laid over it is the source's, which is looked at whole
+        return Region.BORDER if kind is Kind.SET_EXTENSION else Region.WHOLE
     return Region.WHOLE
 
 

@@ -20,7 +20,7 @@ from circletake.domain.exposure.limits import (
     sentence,
 )
 from circletake.domain.exposure.meter import Meter
-from circletake.domain.kinds import RULES, Kind
+from circletake.domain.kinds import RULES, Kind, on_screen
 from circletake.domain.people import Role
 from circletake.domain.permission.holds import HoldLine, HoldReason, NewHold
 from circletake.kit.ids import new_id
@@ -85,7 +85,7 @@ async def exposure_gate(
 
     Raises Conflict `exposure_limit`.
     """
-    if shot is None or not RULES[kind].needs_shot:
+    if shot is None or not on_screen(kind):
         return ExposureAnswer()
     limits = await _limits(session, tenant_id, production.id, shot.sequence_id, shot.id)
     if not limits:
@@ -116,7 +116,7 @@ async def check_circle(
 
     Call it before `take.circled` is set. Raises Conflict `exposure_limit`.
     """
-    if generation.shot_id is None or not RULES[Kind(generation.kind)].needs_shot:
+    if generation.shot_id is None or not on_screen(Kind(generation.kind)):
         return
     tenant_id = generation.tenant_id
     shot = await session.get_one(Shot, generation.shot_id)

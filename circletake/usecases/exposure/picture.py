@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, and_, exists, select, update
 from circletake.domain.exposure.doses import NONE, WHOLE, Dose, TakeDose, fraction_of, together
 from circletake.domain.exposure.meter import Meter, Placed, measure
 from circletake.domain.exposure.rates import frames_at, parse_rate, snapped
-from circletake.domain.kinds import RULES, Kind
+from circletake.domain.kinds import RULES, Kind, on_screen
 from circletake.records.context import Production, Shot
 from circletake.records.exposure import Cut, CutClip, Exposure
 from circletake.records.generations import Generation, Take
 from circletake.records.session import TenantSession
 
-OF_SHOTS = tuple(kind.value for kind, rule in RULES.items() if rule.needs_shot)
+OF_SHOTS = tuple(kind.value for kind in Kind if on_screen(kind))
 Extra = Mapping[UUID, Sequence[tuple[UUID, Dose]]]  # by shot: (request, dose) that would come to it
 InScope = Callable[[UUID | None], bool]
 

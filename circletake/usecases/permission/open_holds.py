@@ -21,7 +21,7 @@ from circletake.records.holds import Hold
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import announce_take
-from circletake.usecases.effective_take import model_of
+from circletake.usecases.choice.cards import card_of
 from circletake.usecases.events import record_event
 from circletake.usecases.generation_events import event_data
 from circletake.usecases.ledger import record_entry
@@ -312,7 +312,7 @@ async def queue_takes(
         else:
             if waits:
                 continue
-            card = catalogue.get(model_of(generation, take))
+            card = await card_of(session, catalogue, generation, take)
             if card is None:
                 raise LookupError("the model of this take is no longer in the catalogue")
             step = first_step(generation, take.id, take.changes, card.id, card.mode, deadline)

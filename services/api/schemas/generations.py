@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, WithJsonSchema
 
 from circletake.domain.controls import SEED_MAX, SEED_MIN
-from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.kinds import InputSlot, Kind, Quality
 from circletake.domain.takes import GenerationState, TakeState
 from circletake.records.generations import Generation, Take
 from circletake.usecases.generation_rows import GenerationView
@@ -30,7 +30,11 @@ class Inputs(Body):
 
     plate: UUID | None = None
     matte: UUID | None = Field(default=None, description="White is what the model may change")
+    source: UUID | None = Field(default=None, description="The picture that is worked on whole")
     reference: UUID | None = None
+    sketch: UUID | None = Field(default=None, description="Whose lines are followed")
+    structure: UUID | None = Field(default=None, description="Whose edges are kept")
+    style: UUID | None = Field(default=None, description="Whose style is taken")
     first_frame: UUID | None = None
     last_frame: UUID | None = None
 
@@ -39,13 +43,23 @@ class GenerationBody(Body):
     """A request for takes of one kind, for one shot or for a production's concept work."""
 
     production_id: UUID
-    shot_id: UUID | None = Field(default=None, description="Required for everything but concept_art")
+    shot_id: UUID | None = Field(
+        default=None, description="Whether a kind needs it: `shot_required` in `GET /v1/models`"
+    )
     kind: Kind
     model: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="A model's id; the kind's default when left out"
     )
     prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = None
     negative_prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = None
+    search_prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = Field(
+        default=None, description="What to find in the plate, in words: for recolor and replace"
+    )
+    quality: Quality = Field(
+        default=Quality.FULL,
+        description="`draft`: the cheapest model of the kind at the smallest useful size, to choose from; a circled"
+        " draft is finished with `POST /v1/takes/{id}/finish`",
+    )
     inputs: Inputs = Inputs()
     controls: dict[str, Any] = Field(
         default_factory=dict, max_length=32, description="By name; what each model honours: `GET /v1/models`"
@@ -85,6 +99,8 @@ class GenerationBody(Body):
             model=self.model,
             prompt=self.prompt,
             negative_prompt=self.negative_prompt,
+            search_prompt=self.search_prompt,
+            quality=self.quality,
             inputs=inputs,
             controls=self.controls,
             seed=self.seed,
@@ -99,9 +115,18 @@ class GenerationBody(Body):
         )
 
 
+class Refusal(Reply):
+    """A filter's refusal, in one form for every provider."""
+
+    stage: str = Field(description="prompt, input_image, output_image, guardrail or unknown")
+    source: str = Field(description="model or guardrail")
+    categories: list[str] = Field(description="What it was refused for, where the provider says so")
+
+
 class Failure(Reply):
     code: str = Field(description="Stable")
     detail: str | None = None
+    refusal: Refusal | None = Field(default=None, description="Of a filtered take")
 
 
 class TakeChanges(Reply):
@@ -165,7 +190,12 @@ class TakeReply(Reply):
 
     @classmethod
     def of(cls, take: Take) -> "TakeReply":
-        failure = Failure(code=take.failure_code, detail=take.failure_detail) if take.failure_code else None
+        refusal = Refusal(**take.refusal) if take.refusal else None
+        failure = (
+            Failure(code=take.failure_code, detail=take.failure_detail, refusal=refusal)
+            if take.failure_code
+            else None
+        )
         return cls(
             id=take.id,
             generation_id=take.generation_id,
@@ -215,6 +245,10 @@ class GenerationSummary(Reply):
     )
     deadline: datetime | None
     sheet_media_id: UUID | None = Field(description="The contact sheet, once it is drawn")
+    quality: Quality
+    finish_of: UUID | None = Field(description="The circled take that it finishes")
+    batch_id: UUID | None
+    batch_line: int | None = Field(description="Of the batch's file, from 1")
 
     @staticmethod
     def fields_of(generation: Generation) -> dict[str, Any]:
@@ -230,6 +264,10 @@ class GenerationSummary(Reply):
             "finished_at": generation.finished_at,
             "deadline": generation.deadline_at,
             "sheet_media_id": generation.sheet_media_id,
+            "quality": generation.quality,
+            "finish_of": generation.finish_of,
+            "batch_id": generation.batch_id,
+            "batch_line": generation.batch_line,
         }
 
     @classmethod
@@ -246,6 +284,7 @@ class DepictionReply(Reply):
 class GenerationReply(GenerationSummary):
     prompt: str | None
     negative_prompt: str | None
+    search_prompt: str | None
     inputs: dict[InputSlot, UUID]
     controls: dict[str, Any]
     controls_report: list[ControlReply]
@@ -267,6 +306,7 @@ class GenerationReply(GenerationSummary):
             **cls.fields_of(generation),
             prompt=view.prompt,
             negative_prompt=view.negative_prompt,
+            search_prompt=view.search_prompt,
             inputs=view.inputs,
             controls=generation.controls,
             controls_report=[ControlReply(**line) for line in generation.controls_report],
