@@ -117,9 +117,12 @@ class Take(TenantRecord):
     # where this take differs from its generation: rung, kind, model_id, inputs, controls; null: nowhere
     changes: Mapped[dict[str, Any] | None]
     billed: Mapped[str | None] = mapped_column(Text)
+    # once it ended, the sum of its calls: what is owed for certain, and what may be owed beside
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
-    estimate_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6))
-    # what budgets keep for it now: its estimate while it is queued or running, nothing while it is held or when it ended
+    unknown_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6), default=Decimal(0), server_default=text("0"))
+    estimate_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6))  # of one call
+    # what budgets keep for it now: while it is queued or running its estimate, and that of each repeated call beside;
+    # nothing while it is held or when it ended
     reserved_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6), server_default=text("0"))
     failure_code: Mapped[str | None] = mapped_column(Text)
     failure_detail: Mapped[str | None] = mapped_column(Text)  # our own words, never the provider's

@@ -13,8 +13,6 @@ from circletake.domain.consistency.profiles import COUNTS
 from circletake.domain.consistency.regions import feather_of, has_region, region_of
 from circletake.domain.consistency.subjects import FrameJudgement
 from circletake.domain.consistency.words import Aspect, Box, CharacterKind, Reason, Verdict
-from circletake.domain.costs import cost_of_take
-from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.records.consistency import EnforcementAttempt
 from circletake.records.generations import Take
@@ -121,10 +119,11 @@ def outcome_of(record: EnforcementAttempt, take: Take) -> Outcome:
 
 
 def at_most(take: Take) -> Decimal:
-    """Return what the take may cost at most: an open one its quote, and so one whose bill nobody knows."""
+    """Return what the take may cost at most: an open one its quote, and each call that it repeats beside; a bill that
+    nobody knows counts whole."""
     if take.state not in TERMINAL:
-        return take.estimate_usd
-    return cost_of_take(take.estimate_usd, Billed(take.billed or Billed.UNKNOWN)).at_most
+        return max(take.estimate_usd, take.reserved_usd)
+    return (take.cost_usd or Decimal(0)) + take.unknown_usd
 
 
 def charged(takes: Iterable[Take]) -> Decimal:

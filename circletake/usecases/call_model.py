@@ -9,14 +9,16 @@ import json
 import random
 import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, text, update
+from sqlalchemy import func, insert, select, text, update
 
 from circletake.dialects.contract import encode_body
 from circletake.dialects.faults import billed_for, filtered_from
 from circletake.dialects.registry import dialect_for
+from circletake.domain.costs import quote
 from circletake.domain.kinds import Billed, InputSlot
 from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
 from circletake.domain.takes import TakeState
@@ -27,6 +29,7 @@ from circletake.records.generations import Invocation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.end_take import Ending
 from circletake.usecases.fit_inputs import fit_inputs
+from circletake.usecases.money.repeats import no_room_passage, room_for_call
 from circletake.usecases.permission.gate import gate_take
 from circletake.usecases.steps import ClaimedStep, add_step, end_step, hold_fence, put_off
 from circletake.usecases.take_work import (
@@ -121,13 +124,16 @@ async def record_call(
     s3_uri: str | None,
     token: str,
 ) -> UUID | None:
-    """Commit what is about to be sent, before it is sent, with the permission it relies on. Returns the invocation's
-    id; None when the gate has shut meanwhile: then the take is held and the step has ended."""
+    """Commit what is about to be sent, before it is sent, with the permission it relies on, its price and the money for
+    it. Returns the invocation's id; None when the gate has shut meanwhile or a repeat found no room: then the take is
+    held, or over, and the step has ended."""
     seal = work.tenant.seal
     invocation_id = new_id()
+    estimate = price_of_call(work)
     async with tools.database.tenant(work.step.tenant_id) as session:
+        room = await room_for_call(session, work, estimate)
         passage = await gate_take(session, work.generation, work.take, at=clock.now())
-        if passage.free:
+        if passage.free and room.found:
             if passage.relied_on:
                 await session.execute(
                     update(Take).where(Take.id == work.take.id).values(permission=dict(passage.relied_on))
@@ -145,13 +151,32 @@ async def record_call(
                     body=seal.close(_without_pictures(native), place=f"invocations.body:{invocation_id}"),
                     s3_uri=s3_uri,
                     call_started_at=func.now(),
+                    estimate_usd=estimate,
                 )
             )
         await hold_fence(session, work.step)
-    if passage.free:
+    if not passage.free:
+        await hold_instead(tools, work, passage)
+    elif not room.fits_enforcement:
+        await finish_with(tools, work, _unknown_ending() if work.bill.unknown else _OVER_CAP)
+    elif not room.found:
+        await hold_instead(tools, work, no_room_passage(room), alone=True)
+    else:
         return invocation_id
-    await hold_instead(tools, work, passage)
     return None
+
+
+_OVER_CAP = Ending(
+    TakeState.FAILED,
+    Billed.FALSE,
+    "cost_cap",
+    "The call costs more than the enforcement that asked for it may still spend.",
+)
+
+
+def price_of_call(work: TakeWork) -> Decimal:
+    """Return what this call costs with its model and controls, as the catalogue says now."""
+    return quote(work.card, work.kind, 1, work.controls).per_take
 
 
 async def may_send(tools: Tools, work: TakeWork) -> bool:
@@ -210,13 +235,23 @@ def _unknown_ending() -> Ending:
 
 
 async def end_invocation(
-    session: TenantSession, invocation_id: UUID, *, outcome: str, billed: Billed | None, **values: Any
+    session: TenantSession, invocation_id: UUID, *, outcome: str, billed: Billed, **values: Any
 ) -> None:
+    """Record how a call ended and what is owed for it: its price when it was paid, nothing yet while nobody knows."""
+    owed = func.coalesce(Invocation.estimate_usd, _PRICE_OF_OLD) if billed is Billed.TRUE else 0
     await session.execute(
         update(Invocation)
         .where(Invocation.id == invocation_id)
-        .values(ended_at=func.now(), outcome=outcome, billed=billed.value if billed else None, **values)
+        .values(ended_at=func.now(), outcome=outcome, billed=billed.value, cost_usd=owed, **values)
     )
+
+
+# a call that was on record before calls had prices of their own costs what its take was quoted
+_PRICE_OF_OLD = (
+    select(Take.estimate_usd)
+    .where(Take.tenant_id == Invocation.tenant_id, Take.id == Invocation.take_id)
+    .scalar_subquery()
+)
 
 
 async def _keep_picture(

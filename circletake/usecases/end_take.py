@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from circletake.domain.costs import cost_of_take
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TakeState, may_become
 from circletake.kit import clock
@@ -20,7 +19,7 @@ from circletake.usecases.effective_take import model_of
 from circletake.usecases.enforce_consistency import take_ended
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.reservations import settle_take
-from circletake.usecases.paid_calls import paid_so_far
+from circletake.usecases.paid_calls import final_bill
 
 ANNOUNCED = {
     TakeState.SUCCEEDED: "take.succeeded",
@@ -55,17 +54,15 @@ async def end_take(
     """Make the take terminal. Raises ValueError for a transition that may not happen.
 
     An enforcement at work decides here what follows, and adds the take that it starts to `takes`.
-    What the ending says of its cost can only be raised by the calls on record: an earlier one may have been paid.
+    It costs what its calls on record cost, each by itself; what the ending says of the bill is of the call whose end
+    isn't on record.
     """
     if not may_become(TakeState(take.state), ending.state):
         raise ValueError(f"a {take.state} take can't become {ending.state}")
-    billed = ending.billed
-    if billed is not Billed.TRUE:
-        billed = max(billed, await paid_so_far(session, take.id), key=_CERTAINTY.index)
+    bill = await final_bill(session, take, ending.billed)
     take.state = ending.state.value
-    take.billed = billed.value
-    cost = cost_of_take(take.estimate_usd, billed)
-    take.cost_usd = cost.charged
+    take.billed = bill.billed.value
+    take.cost_usd, take.unknown_usd = bill.cost, bill.unknown
     take.failure_code = ending.code
     take.failure_detail = ending.detail
     take.finished_at = clock.now()
@@ -87,20 +84,18 @@ async def end_take(
             "number": take.number,
             "model": model_of(generation, take),
             "seed": take.seed_used or take.seed,
-            "billed": billed.value,
-            "cost_usd": str(take.cost_usd),
+            "billed": bill.billed.value,
+            "cost_usd": str(bill.cost),
+            **({"unknown_usd": str(bill.unknown)} if bill.unknown else {}),
             "code": ending.code,
             **ending.ledger,
         },
     )
-    await settle_take(session, generation, take, billed, cost)
+    await settle_take(session, generation, take, bill)
     await session.flush()
     await announce_take(session, generation, take, ANNOUNCED[ending.state])
     enforced = await take_ended(session, seal, generation, takes, take)
     await settle_generation(session, generation, takes, enforced=enforced)
-
-
-_CERTAINTY = (Billed.FALSE, Billed.UNKNOWN, Billed.TRUE)
 
 
 def one_take(takes: Sequence[Take], take_id: UUID | None) -> Take:

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, bindparam, or_, select, text
 from sqlalchemy.orm.attributes import set_committed_value
 
 from circletake.domain.kinds import Billed, InputSlot, Kind
+from circletake.domain.money.calls import TakeBill
 from circletake.domain.pictures import ModelCard
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.kit import clock
@@ -21,7 +22,7 @@ from circletake.usecases.effective_take import controls_of, kind_of
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.inputs_of import inputs_of
-from circletake.usecases.paid_calls import paid_so_far
+from circletake.usecases.paid_calls import bill_so_far, paid_so_far
 from circletake.usecases.permission.gate import Passage, gate_take
 from circletake.usecases.permission.open_holds import hold_takes, open_hold
 from circletake.usecases.sealed_text import open_text
@@ -50,6 +51,7 @@ class TakeWork:
     inputs: Mapping[InputSlot, MediaFile]
     open_invocation: Invocation | None  # a call that began and whose end nobody recorded
     answered: Invocation | None  # the call whose result a `finish` step is about
+    bill: TakeBill  # of its calls so far: one without an end may be paid
     prompt: str | None = field(repr=False)
     negative_prompt: str | None = field(repr=False)
     search_prompt: str | None = field(repr=False)
@@ -90,7 +92,11 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
             select(Invocation)
             .where(
                 Invocation.take_id == take.id,
-                or_(Invocation.ended_at.is_(None), Invocation.id == step.subject_id),
+                or_(
+                    Invocation.ended_at.is_(None),
+                    Invocation.id == step.subject_id,
+                    Invocation.billed != Billed.FALSE.value,
+                ),
             )
             .order_by(Invocation.id.desc())
         )
@@ -134,6 +140,7 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
         inputs=inputs,
         open_invocation=invocation,
         answered=next((each for each in of_step if each.id == step.subject_id), None),
+        bill=bill_so_far(of_step, take.estimate_usd),
         prompt=open_text(seal, generation.prompt, f"generations.prompt:{generation.id}"),
         negative_prompt=open_text(
             seal, generation.negative_prompt, f"generations.negative_prompt:{generation.id}"
@@ -173,15 +180,18 @@ async def _hold(
     takes: Sequence[Take],
     take: Take,
     passage: Passage,
+    *,
+    alone: bool = False,
 ) -> None:
-    """The gate is shut for this take: it waits for a person."""
+    """The gate is shut for this take: it waits for a person. `alone`: the generation's other takes don't."""
     if passage.new is not None:
-        await open_hold(session, seal, generation, takes, passage.new, but=step.id)
+        only = take.id if alone else None
+        await open_hold(session, seal, generation, takes, passage.new, take_id=only, but=step.id)
     if take.state in {TakeState.QUEUED, TakeState.RUNNING}:
         await hold_takes(session, generation, takes, [take], but=step.id)
 
 
-async def hold_instead(tools: Tools, work: TakeWork, passage: Passage) -> None:
+async def hold_instead(tools: Tools, work: TakeWork, passage: Passage, *, alone: bool = False) -> None:
     """The gate shut after the step had begun: the take is held and the step ends. A cancel that came meanwhile wins."""
     async with tools.database.tenant(work.step.tenant_id) as session:
         generation, takes = await lock_take(session, work.step)
@@ -191,7 +201,9 @@ async def hold_instead(tools: Tools, work: TakeWork, passage: Passage) -> None:
             if ending is not None and take.cancel_requested:
                 await end_take(session, work.tenant.seal, generation, takes, take, ending)
             else:
-                await _hold(session, work.tenant.seal, work.step, generation, takes, take, passage)
+                await _hold(
+                    session, work.tenant.seal, work.step, generation, takes, take, passage, alone=alone
+                )
         await end_step(session, work.step, trouble="held")
         await wake_dispatcher(session)
 

@@ -1,15 +1,18 @@
 """What takes reserve, give back and come to, in the budgets of their generation. The caller holds the locks of the
 generation and its takes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from uuid import UUID
 
-from circletake.domain.costs import TakeCost
-from circletake.domain.kinds import Billed
+from sqlalchemy import select
+
+from circletake.domain.money.calls import TakeBill
 from circletake.domain.permission.holds import HoldReason, NewHold
-from circletake.records.generations import Generation, Take
+from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.money.budgets import BudgetAnswer, give_back, reserve, settle
+from circletake.usecases.paid_calls import bill_so_far
 
 NOTHING = Decimal(0)
 
@@ -22,8 +25,12 @@ def budget_hold(answer: BudgetAnswer) -> NewHold:
 async def reserve_takes(
     session: TenantSession, generation: Generation, takes: Collection[Take]
 ) -> BudgetAnswer:
-    """Reserve what these takes are estimated to cost, all of them or none."""
-    wanted = {take.id: take.estimate_usd - take.reserved_usd for take in takes}
+    """Reserve what these takes are estimated to cost, all of them or none. One that kept its reservation, because a call
+    of it may be paid, needs room for the call that it will make again."""
+    paid = [take for take in takes if take.reserved_usd]
+    whole = {take.id: take.estimate_usd for take in takes}
+    whole |= await _with_repeats(session, generation.tenant_id, paid)
+    wanted = {take.id: whole[take.id] - take.reserved_usd for take in takes}
     answer = await reserve(
         session,
         tenant_id=generation.tenant_id,
@@ -33,8 +40,34 @@ async def reserve_takes(
     )
     if answer.room:
         for take in takes:
-            take.reserved_usd = take.estimate_usd
+            take.reserved_usd = whole[take.id]
     return answer
+
+
+async def _with_repeats(
+    session: TenantSession, tenant_id: UUID, takes: Collection[Take]
+) -> Mapping[UUID, Decimal]:
+    """What each take may come to with its next call, if it makes one: a result that waits is only finished, and an
+    asynchronous start without an end is sent again under its own token."""
+    if not takes:
+        return {}
+    rows = await session.scalars(
+        select(Invocation).where(
+            Invocation.tenant_id == tenant_id, Invocation.take_id.in_([take.id for take in takes])
+        )
+    )
+    calls: dict[UUID, list[Invocation]] = {take.id: [] for take in takes}
+    for row in rows:
+        calls[row.take_id].append(row)
+    found = {}
+    for take in takes:
+        goes_on = any(
+            each.result_key is not None or (each.s3_uri is not None and each.ended_at is None)
+            for each in calls[take.id]
+        )
+        so_far = bill_so_far(calls[take.id], take.estimate_usd).at_most
+        found[take.id] = max(take.reserved_usd, so_far + (NOTHING if goes_on else take.estimate_usd))
+    return found
 
 
 async def give_back_takes(session: TenantSession, generation: Generation, takes: Collection[Take]) -> None:
@@ -53,7 +86,7 @@ async def give_back_takes(session: TenantSession, generation: Generation, takes:
 
 
 async def settle_take(
-    session: TenantSession, generation: Generation, take: Take, billed: Billed, cost: TakeCost
+    session: TenantSession, generation: Generation, take: Take, bill: TakeBill
 ) -> None:
     """The take has ended: its reservation goes, what it cost comes. An unknown bill counts whole until it is settled."""
     reserved, take.reserved_usd = take.reserved_usd, NOTHING
@@ -63,6 +96,6 @@ async def settle_take(
         production_id=generation.production_id,
         shot_id=generation.shot_id,
         reserved=reserved,
-        spent=cost.charged,
-        unknown=cost.at_most if billed is Billed.UNKNOWN else NOTHING,
+        spent=bill.cost,
+        unknown=bill.unknown,
     )

@@ -39,7 +39,7 @@ async def check_budgets(session: TenantSession, tenant_id: UUID) -> list[str]:
 def _of_takes(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None) -> Any:
     query: Any = select(
         _sum(Take.cost_usd, Take.billed == Billed.TRUE.value).label("spent"),
-        _sum(Take.estimate_usd, Take.billed == Billed.UNKNOWN.value).label("unknown"),
+        func.coalesce(func.sum(Take.unknown_usd), NOTHING).label("unknown"),
         func.coalesce(func.sum(Take.reserved_usd), NOTHING).label("reserved"),
     ).where(Take.tenant_id == tenant_id)
     if production_id is None:

@@ -125,7 +125,7 @@ def _of_takes(tenant_id: UUID, asked: UsageAsked) -> Any:
             _one(Take.state == TakeState.FILTERED.value).label("filtered"),
             _one(Take.circled).label("circled"),
             _usd(Take.cost_usd, paid).label("cost"),
-            _usd(Take.estimate_usd, unknown).label("unknown"),
+            Take.unknown_usd.label("unknown"),
             literal(Decimal(0)).label("judging"),
         )
         .join(Generation, and_(Generation.tenant_id == Take.tenant_id, Generation.id == Take.generation_id))
