@@ -18,6 +18,7 @@ from circletake.records import (
     review,
     rights,
     steps,
+    storyboards,
     tenancy,
 )
 from circletake.records.base import Record
@@ -41,5 +42,6 @@ __all__ = [
     "review",
     "rights",
     "steps",
+    "storyboards",
     "tenancy",
 ]
