@@ -50,18 +50,26 @@ class Budget(TenantRecord):
 
 
 class Settlement(TenantRecord):
-    """What became of a take's unknown bill. Append-only; `evidence` is sealed content."""
+    """What became of a call's unknown bill. Append-only; `evidence` is sealed content.
+
+    `call_id` is of the table that `call_kind` names; null for a take that was settled whole, before calls were.
+    """
 
     __tablename__ = "settlements"
     __table_args__ = (
         tenant_key(),
         belongs_to("takes", "take_id"),
-        UniqueConstraint("tenant_id", "take_id"),
+        UniqueConstraint("tenant_id", "call_id"),
+        Index(None, "tenant_id", "take_id"),
         CheckConstraint("billed in ('true','false')", name="billed"),
+        CheckConstraint("call_kind in ('take','judging','language')", name="call_kind"),
+        CheckConstraint("take_id is not null or call_id is not null", name="whose"),
         Index("ix_settlements_list", "tenant_id", "created_at", "id"),
     )
 
-    take_id: Mapped[UUID]
+    take_id: Mapped[UUID | None]  # of a call that was to make a take
+    call_id: Mapped[UUID | None]
+    call_kind: Mapped[str] = mapped_column(Text, server_default="take")
     billed: Mapped[str] = mapped_column(Text)
     amount_usd: Mapped[Decimal] = mapped_column(Numeric(14, 6))
     evidence: Mapped[bytes] = mapped_column(LargeBinary)
