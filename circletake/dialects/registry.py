@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from circletake.dialects.contract import Dialect, EmbeddingDialect
 from circletake.dialects.converse_judge import ConverseJudge
+from circletake.dialects.converse_text import ConverseText
 from circletake.dialects.luma import LumaRay
 from circletake.dialects.nova_embedding import NovaEmbedding
 from circletake.dialects.stability_edit import StabilityEdit
@@ -26,7 +27,13 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
 EMBEDDERS: Mapping[str, EmbeddingDialect] = MappingProxyType(
     {"nova_embedding": NovaEmbedding(), "titan_embedding": TitanEmbedding()}
 )
-JUDGES: Mapping[str, ConverseJudge] = MappingProxyType({"converse_judge": ConverseJudge()})
+# `converse` is for a model that both judges and writes
+JUDGES: Mapping[str, ConverseJudge] = MappingProxyType(
+    {"converse": ConverseJudge(), "converse_judge": ConverseJudge()}
+)
+LANGUAGES: Mapping[str, ConverseText] = MappingProxyType(
+    {"converse": ConverseText(), "converse_text": ConverseText()}
+)
 
 
 class NoDialect(LookupError):
@@ -46,6 +53,11 @@ def embedder_for(card: ModelCard) -> EmbeddingDialect:
 def judge_for(card: ModelCard) -> ConverseJudge:
     """Return how this model is asked for a second opinion. Raises NoDialect."""
     return _known(JUDGES, card)
+
+
+def language_for(card: ModelCard) -> ConverseText:
+    """Return how this model is asked to write. Raises NoDialect."""
+    return _known(LANGUAGES, card)
 
 
 def _known(book: Mapping[str, T], card: ModelCard) -> T:

@@ -12,7 +12,8 @@ import circletake.data
 from circletake.adapters.catalogue.places import CatalogueFault, line_of, load_yaml
 from circletake.adapters.catalogue.schema import CatalogueFile, ModelEntry
 from circletake.domain.kinds import Kind
-from circletake.domain.pictures import ModelCard, Price
+from circletake.domain.language.words import LanguageTask
+from circletake.domain.pictures import ModelCard, ModelUse, Price
 
 # What the offline model server really does: classical picture work, no trained model.
 _OFFLINE_SOURCE_TYPE = "algorithmicMedia"
@@ -21,7 +22,7 @@ _OFFLINE_SOURCE_TYPE = "algorithmicMedia"
 class FileCatalogue:
     """ModelCatalogue over cards in memory."""
 
-    def __init__(self, cards: Sequence[ModelCard], defaults: dict[Kind, str]) -> None:
+    def __init__(self, cards: Sequence[ModelCard], defaults: dict[Kind | LanguageTask, str]) -> None:
         self._cards = {card.id: card for card in cards}
         self._defaults = dict(defaults)
 
@@ -32,8 +33,11 @@ class FileCatalogue:
         return self._cards.get(model_id)
 
     def default_for(self, kind: str) -> ModelCard:
-        """Return the model that runs a kind when the request names none. Raises ValueError for an unknown kind."""
-        return self._cards[self._defaults[Kind(kind)]]
+        """Return the model that runs a kind, or a language task, when the request names none.
+
+        Raises ValueError for an unknown one.
+        """
+        return self._cards[self._defaults[LanguageTask(kind) if kind in set(LanguageTask) else Kind(kind)]]
 
 
 def load_catalogue(
@@ -86,9 +90,9 @@ def _by_id(path: Path, file: CatalogueFile, node: yaml.Node) -> dict[str, ModelE
 
 
 def _check_defaults(
-    path: Path, node: yaml.Node, entries: dict[str, ModelEntry], defaults: dict[Kind, str]
+    path: Path, node: yaml.Node, entries: dict[str, ModelEntry], defaults: dict[Kind | LanguageTask, str]
 ) -> None:
-    for kind in Kind:
+    for kind in (*Kind, *LanguageTask):
         line = line_of(node, ("defaults", kind.value))
         model_id = defaults.get(kind)
         if model_id is None:
@@ -98,7 +102,8 @@ def _check_defaults(
             raise CatalogueFault(
                 f"{path}:{line}: the default of {kind.value}, {model_id}, is not in the catalogue"
             )
-        if kind not in entry.kinds:
+        serves = kind in entry.kinds if isinstance(kind, Kind) else ModelUse.LANGUAGE in entry.uses
+        if not serves:
             raise CatalogueFault(f"{path}:{line}: {model_id} does not serve {kind.value}")
         if entry.lifecycle == "eol":
             raise CatalogueFault(f"{path}:{line}: {model_id} has ended and can't be a default")

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
-from circletake.dialects.registry import DIALECTS, EMBEDDERS, JUDGES
+from circletake.dialects.registry import DIALECTS, EMBEDDERS, JUDGES, LANGUAGES
 from circletake.domain.controls import CONTROLS
 from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelUse, PriceUnit
 
 
@@ -85,7 +86,11 @@ class Limits(_Strict):
     picture: InputLimits | None = None  # a picture that is embedded or judged
     pictures_max: PositiveInt | None = None  # of one judgement
     picture_tokens: PositiveInt | None = None  # the most that one picture counts for
-    output_tokens_max: PositiveInt | None = None
+    output_tokens_max: PositiveInt | None = None  # of a judgement
+    input_max_chars: PositiveInt | None = None  # of what a language model is sent at once
+    written_tokens_max: PositiveInt | None = None  # of what a language model writes at once
+    forced_tool: bool | None = None  # false: it refuses to be forced to use a tool
+    temperature: bool | None = None  # false: it refuses a temperature
     dimensions: tuple[PositiveInt, ...] | None = None  # of a vector; the first is asked for
 
 
@@ -132,6 +137,7 @@ class ModelEntry(_Strict):
             (DIALECTS, bool(self.kinds)),
             (EMBEDDERS, ModelUse.EMBEDDING in self.uses),
             (JUDGES, ModelUse.JUDGE in self.uses),
+            (LANGUAGES, ModelUse.LANGUAGE in self.uses),
         ):
             if wanted and self.dialect not in book:
                 raise ValueError(
@@ -156,6 +162,12 @@ class ModelEntry(_Strict):
             )
         if ModelUse.JUDGE in self.uses and self.price.unit != "1000_tokens":
             raise ValueError("a judge is priced per token")
+        if ModelUse.LANGUAGE in self.uses and not (
+            self.limits.input_max_chars and self.limits.written_tokens_max
+        ):
+            raise ValueError("a language model needs limits for input_max_chars and written_tokens_max")
+        if ModelUse.LANGUAGE in self.uses and self.price.unit != "1000_tokens":
+            raise ValueError("a language model is priced per token")
         return self
 
     @model_validator(mode="after")
@@ -182,5 +194,5 @@ class ModelEntry(_Strict):
 
 class CatalogueFile(_Strict):
     version: Literal[1]
-    defaults: dict[Kind, Text] = {}
+    defaults: dict[Kind | LanguageTask, Text] = {}
     models: tuple[ModelEntry, ...] = ()
