@@ -128,6 +128,12 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
+def encoded_picture(text: str) -> bytes | None:
+    """Return the picture that a text is as base64; None for any other text."""
+    data = _decode(text)
+    return data if data is not None and sniff(data) is not None else None
+
+
 def _decode(image: Any) -> bytes | None:
     if not isinstance(image, str):
         return None

@@ -13,6 +13,7 @@ from circletake.ports import Seal
 from circletake.records.generations import Take, TakeAct
 from circletake.records.session import Database
 from circletake.usecases.announce_take import announce_take
+from circletake.usecases.effective_take import TakeView
 from circletake.usecases.end_take import one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.exposure.limits import check_circle
@@ -35,7 +36,7 @@ async def act_on_take(
     act: str,
     reason: str | None,
     roles: Collection[Role] = (),
-) -> Take:
+) -> TakeView:
     """Circle, uncircle or reject a succeeded take. Circling lifts a rejection and the other way round; an act
     that changes nothing is answered with the take as it is. `roles` are the person's: past a limit on exposure that
     holds, an approver has to circle. Raises NotFound or Conflict."""
@@ -51,7 +52,7 @@ async def act_on_take(
             )
         circled, rejected = _after(act, take)
         if (circled, rejected) == (take.circled, take.rejected):
-            return take
+            return TakeView(generation, take)
         if not circled:
             await forbid_while_approved(session, take)
         elif not take.circled:
@@ -88,7 +89,7 @@ async def act_on_take(
         await session.flush()
         await announce_take(session, generation, take, EVENTS[act])
         await wake_dispatcher(session)
-        return take
+        return TakeView(generation, take)
 
 
 def _after(act: str, take: Take) -> tuple[bool, bool]:

@@ -5,6 +5,7 @@ between. A call that began and has no recorded end may have been paid: the model
 """
 
 import asyncio
+import hashlib
 import json
 import random
 import secrets
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select, text, update
 
+from circletake.dialects.answers import encoded_picture
 from circletake.dialects.contract import encode_body
 from circletake.dialects.faults import billed_for, filtered_from
 from circletake.dialects.registry import dialect_for
@@ -190,11 +192,12 @@ async def may_send(tools: Tools, work: TakeWork) -> bool:
 
 
 def _without_pictures(native: Mapping[str, Any]) -> bytes:
-    """The body as it is sent, with each picture as its length: the pictures themselves are in the bucket."""
+    """The body as it is sent, with each picture as its size and hash: the pictures themselves are in the bucket."""
 
     def shorten(value: Any) -> Any:
-        if isinstance(value, str) and len(value) > 20_000:  # noqa: PLR2004 - longer than any text a model takes
-            return f"<{len(value)} characters of base64>"
+        picture = encoded_picture(value) if isinstance(value, str) else None
+        if picture is not None:
+            return f"<{len(picture)} bytes, sha256 {hashlib.sha256(picture).hexdigest()}>"
         if isinstance(value, Mapping):
             return {name: shorten(item) for name, item in value.items()}
         return value

@@ -13,6 +13,7 @@ from circletake.records.generations import Generation, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import settle_generation
+from circletake.usecases.effective_take import TakeView
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.enforce_consistency import end_by_hand, running_enforcement
 from circletake.usecases.events import wake_dispatcher
@@ -21,7 +22,7 @@ from circletake.usecases.permission.open_holds import lift_idle_holds
 from circletake.usecases.steps import lock_generation, lock_takes
 
 
-async def cancel_take(database: Database, seal: Seal, tenant_id: UUID, take_id: UUID) -> Take:
+async def cancel_take(database: Database, seal: Seal, tenant_id: UUID, take_id: UUID) -> TakeView:
     """Cancel one take. An enforcement at work goes on without it. Raises Conflict when it has ended already."""
     async with database.tenant(tenant_id) as session:
         found = await find_take(session, tenant_id, take_id)
@@ -32,7 +33,7 @@ async def cancel_take(database: Database, seal: Seal, tenant_id: UUID, take_id: 
         await _cancel(session, seal, generation, takes, take)
         await lift_idle_holds(session, seal, generation, takes)
         await wake_dispatcher(session)
-        return take
+        return TakeView(generation, take)
 
 
 async def cancel_generation(database: Database, seal: Seal, tenant_id: UUID, generation_id: UUID) -> None:

@@ -5,11 +5,29 @@ member that is there replaces the generation's whole: `inputs` and `controls` ar
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.records.generations import Generation, Take
+
+
+@dataclass(frozen=True, slots=True)
+class TakeView:
+    """A take with the generation that it is of."""
+
+    generation: Generation
+    take: Take
+
+
+def report_of(view: TakeView) -> list[dict[str, Any]]:
+    """What became of each control that was asked for, with the value really sent for this take."""
+    report = (view.take.changes or {}).get("controls_report", view.generation.controls_report)
+    return [
+        {**line, "sent": view.take.seed} if line["control"] == "seed" and line["sent"] is not None else line
+        for line in report
+    ]
 
 
 def kind_of(generation: Generation, take: Take) -> Kind:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text, tuple_
@@ -12,11 +14,20 @@ from circletake.domain.kinds import InputSlot
 from circletake.ports import Seal
 from circletake.records.consistency import Enforcement
 from circletake.records.events import Event
-from circletake.records.generations import Generation, GenerationInput, Take
+from circletake.records.generations import Generation, GenerationInput, Invocation, Take
 from circletake.records.holds import Hold
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.effective_take import TakeView
 from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.sealed_text import open_text
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call to a model, with what was sent: each picture as its size and SHA-256."""
+
+    record: Invocation
+    wire_body: dict[str, Any] = field(repr=False)
 
 
 async def get_generation(
@@ -81,9 +92,30 @@ async def find_take(session: TenantSession, tenant_id: UUID, take_id: UUID) -> T
     return take
 
 
-async def get_take(database: Database, tenant_id: UUID, take_id: UUID) -> Take:
+async def get_take(database: Database, tenant_id: UUID, take_id: UUID) -> TakeView:
     async with database.tenant(tenant_id) as session:
-        return await find_take(session, tenant_id, take_id)
+        take = await find_take(session, tenant_id, take_id)
+        return TakeView(await find_generation(session, tenant_id, take.generation_id), take)
+
+
+async def calls_of(database: Database, seal: Seal, tenant_id: UUID, take_id: UUID) -> Sequence[ModelCall]:
+    """Return every call to a model that was made for a take, the first one first, with the body as it was sent.
+
+    Raises NotFound.
+    """
+    async with database.tenant(tenant_id) as session:
+        await find_take(session, tenant_id, take_id)
+        rows = await session.scalars(
+            select(Invocation)
+            .where(Invocation.tenant_id == tenant_id, Invocation.take_id == take_id)
+            .order_by(Invocation.id)
+        )
+        return [ModelCall(row, _wire_body(seal, row)) for row in rows]
+
+
+def _wire_body(seal: Seal, row: Invocation) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(open_text(seal, row.body, f"invocations.body:{row.id}") or "{}")
+    return body
 
 
 async def list_generations(

@@ -6,6 +6,7 @@ An output that can't be signed isn't published.
 import asyncio
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -31,8 +32,9 @@ from circletake.ports import (
     StorageFault,
     StoredObject,
 )
-from circletake.records.generations import Invocation
+from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.media import MediaFile
+from circletake.usecases.effective_take import controls_of
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.exposure.record_exposure import record_exposure
 from circletake.usecases.publish_file import publish_file
@@ -120,6 +122,7 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
             plate, matte = (path, matte) if slot is InputSlot.PLATE else (plate, path)
     if plate is None:
         raise LayBackFault("the plate is missing")
+    laying = await _laid_as(tools, work)
     target_type = composite_type(work.inputs[InputSlot.PLATE].media_type)
     target = folder / f"composite.{EXTENSIONS[target_type]}"
     report = await tools.desk.lay_back(
@@ -128,11 +131,20 @@ async def _make(tools: Tools, work: TakeWork, invocation: Invocation, folder: Pa
         result=raw,
         target=target,
         target_type=target_type,
-        extend=work.controls.get("extend"),
-        grow_pixels=int(work.controls.get("grow_mask", 0)),
+        extend=laying.get("extend"),
+        grow_pixels=int(laying.get("grow_mask", 0)),
     )
     probe = await tools.desk.probe(target, target_type)
     return _Made(target, target_type, probe, raw, raw_type, report, plate)
+
+
+async def _laid_as(tools: Tools, work: TakeWork) -> Mapping[str, Any]:
+    """The controls that say where the result lies: its own, or of a finish those of the take that it finishes."""
+    if work.generation.finish_of is None:
+        return work.controls
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        finished = await session.get_one(Take, work.generation.finish_of)
+        return controls_of(await session.get_one(Generation, finished.generation_id), finished)
 
 
 async def _sign(tools: Tools, work: TakeWork, made: _Made, folder: Path) -> SignedFile:

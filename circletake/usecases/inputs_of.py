@@ -18,6 +18,11 @@ async def inputs_of(session: TenantSession, generation: Generation, take: Take) 
             for file in await session.scalars(select(MediaFile).where(MediaFile.id.in_(changed.values())))
         }
         return {slot: files[media_id] for slot, media_id in changed.items()}
+    return await requested_inputs(session, generation)
+
+
+async def requested_inputs(session: TenantSession, generation: Generation) -> dict[InputSlot, MediaFile]:
+    """The files that the generation was asked for with."""
     rows = await session.execute(
         select(GenerationInput.slot, MediaFile)
         .join(MediaFile, MediaFile.id == GenerationInput.media_id)

@@ -23,6 +23,7 @@ from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.records.together import insert_together
 from circletake.usecases.events import ENDPOINTS_ASKED, STEPS_CHANNEL, queue_deliveries, record_event
+from circletake.usecases.finish_circled import require_still_circled
 from circletake.usecases.generation_events import event_data
 from circletake.usecases.generation_rows import (
     GenerationRows,
@@ -81,6 +82,8 @@ async def request_generation(
             if remembered is not None:
                 return remembered
             production = found.Production
+        if request.finish_of is not None:
+            await require_still_circled(session, tenant_id, request.finish_of)
         plan = await plan_generation(session, catalogue, tenant_id, request, now=now, production=production)
         enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
         permit = await gate_request(

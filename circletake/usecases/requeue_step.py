@@ -11,9 +11,9 @@ from circletake.domain.people import PLATFORM
 from circletake.kit import logs
 from circletake.ports import ModelCatalogue, Vault
 from circletake.ports.policies import PolicyShelf
-from circletake.records.generations import Take
 from circletake.records.session import Database
 from circletake.records.steps import Step
+from circletake.usecases.effective_take import TakeView
 from circletake.usecases.idempotency import Answer, IdempotencyClaim
 from circletake.usecases.keep_tenants import get_tenant
 from circletake.usecases.retry_take import retry_take
@@ -31,7 +31,7 @@ async def requeue_dead_letter(
     *,
     step_id: UUID,
     now: datetime,
-    answer: Callable[[Take], Answer],
+    answer: Callable[[TakeView], Answer],
 ) -> Answer:
     """Add a new take for a dead step's take, inside that tenant, and put the dead step away.
 

@@ -21,7 +21,7 @@ from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import announce_take
 from circletake.usecases.choice.cards import card_of
-from circletake.usecases.effective_take import controls_of, kind_of
+from circletake.usecases.effective_take import TakeView, controls_of, kind_of
 from circletake.usecases.end_take import one_take
 from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import wake_dispatcher
@@ -52,7 +52,7 @@ async def retry_take(
     take_id: UUID,
     claim: IdempotencyClaim | None,
     now: datetime,
-    answer: Callable[[Take], Answer],
+    answer: Callable[[TakeView], Answer],
 ) -> Answer:
     """Add the new take and its step. Raises NotFound, Conflict when the take can't be retried or the production's packs
     speak against it, Invalid when its model has ended meanwhile."""
@@ -114,7 +114,7 @@ async def retry_take(
         )
         await session.flush()
         await _queue_or_hold(session, catalogue, seal, generation, takes, take, now)
-        reply = answer(take)
+        reply = answer(TakeView(generation, take))
         await remember(session, seal, tenant_id, claim, reply)
         await wake_dispatcher(session)
     return reply

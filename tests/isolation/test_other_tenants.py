@@ -47,6 +47,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
     "POST /v1/media/{media_id}/rights-records": {"basis": "owned"},
     "POST /v1/takes/{take_id}/reject": {"reason": "no"},
+    "POST /v1/takes/{take_id}/finish": {},
     "POST /v1/takes/{take_id}/feedback": {"rating": 3, "would_use_in_cut": False},
     "POST /v1/versions/{version_id}/status": {"status": "retake"},
     "POST /v1/versions/{version_id}/notes": {"note": "mine"},

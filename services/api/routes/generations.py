@@ -35,6 +35,10 @@ router = APIRouter(prefix="/v1/generations", tags=["generations"], responses=ALW
 Desk = Annotated[Gateway, Depends(gateway)]
 
 
+def generation_accepted(view: GenerationView) -> Answer:
+    return Answer(202, GenerationReply.of_view(view).body(), f"/v1/generations/{view.generation.id}")
+
+
 @router.post(
     "",
     status_code=202,
@@ -48,10 +52,6 @@ Desk = Annotated[Gateway, Depends(gateway)]
 async def request(body: GenerationBody, who: Generator, desk: Desk, claim: Claim, wait: Wait) -> Response:
     """Ask for takes. Everything that can be refused is refused here, before any money is spent."""
     seal = await seal_of(desk, who)
-
-    def answer(view: GenerationView) -> Answer:
-        return Answer(202, GenerationReply.of_view(view).body(), f"/v1/generations/{view.generation.id}")
-
     accepted = await request_generation(
         desk.database,
         desk.catalogue,
@@ -63,7 +63,7 @@ async def request(body: GenerationBody, who: Generator, desk: Desk, claim: Claim
         request=body.to_request(),
         claim=claim,
         now=clock.now(),
-        answer=answer,
+        answer=generation_accepted,
     )
     if not wait:
         return reply(accepted)

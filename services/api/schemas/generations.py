@@ -1,5 +1,6 @@
 """Generations and takes on the wire."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -10,7 +11,10 @@ from pydantic import Field, WithJsonSchema
 from circletake.domain.controls import SEED_MAX, SEED_MIN
 from circletake.domain.kinds import InputSlot, Kind, Quality
 from circletake.domain.takes import GenerationState, TakeState
-from circletake.records.generations import Generation, Take
+from circletake.records.generations import Generation
+from circletake.usecases.effective_take import TakeView, report_of
+from circletake.usecases.find_generations import ModelCall
+from circletake.usecases.finish_circled import FinishRequest
 from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.plan_generation import MAX_TAKES, GenerationRequest
 from services.api.schemas.common import Body, ExternalRef, Moment, Reply, Text
@@ -169,6 +173,9 @@ class TakeReply(Reply):
     changes: "TakeChanges | None" = Field(
         description="What it was made with instead of its generation's own; null where nothing is changed"
     )
+    controls_report: "list[ControlReply]" = Field(
+        description="What became of each control that was asked for, with the value really sent"
+    )
     billed: str | None = Field(description="true, false or unknown, once the take has ended")
     cost_usd: Decimal | None
     estimate_usd: Decimal
@@ -189,7 +196,8 @@ class TakeReply(Reply):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, take: Take) -> "TakeReply":
+    def of(cls, view: TakeView) -> "TakeReply":
+        take = view.take
         refusal = Refusal(**take.refusal) if take.refusal else None
         failure = (
             Failure(code=take.failure_code, detail=take.failure_detail, refusal=refusal)
@@ -206,6 +214,7 @@ class TakeReply(Reply):
             retry_of=take.retry_of,
             rung=(take.changes or {}).get("rung"),
             changes=TakeChanges.of(take.changes) if take.changes else None,
+            controls_report=[ControlReply(**line) for line in report_of(view)],
             billed=take.billed,
             cost_usd=take.cost_usd,
             estimate_usd=take.estimate_usd,
@@ -322,11 +331,76 @@ class GenerationReply(GenerationSummary):
             ],
             use=generation.use,
             holds=[HoldReply.of(hold) for hold in view.holds],
-            takes=[TakeReply.of(take) for take in view.takes],
+            takes=[TakeReply.of(TakeView(generation, take)) for take in view.takes],
         )
 
     def body(self) -> bytes:
         return self.model_dump_json().encode()
+
+
+class ModelCallReply(Reply):
+    """One call to a model. A call whose outcome nobody knows has no end, or `billed: unknown`."""
+
+    id: UUID
+    model: str
+    operation: str = Field(description="invoke or start_async")
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    billed: str | None = Field(description="true, false or unknown")
+    estimate_usd: Decimal | None
+    cost_usd: Decimal | None
+    request_id: str | None = Field(description="The model service's own id of the call")
+    invocation_arn: str | None
+    wire_body: dict[str, Any] = Field(
+        description="The native body as it was sent; each picture as its size and SHA-256"
+    )
+
+    @classmethod
+    def of(cls, call: ModelCall) -> "ModelCallReply":
+        row = call.record
+        return cls(
+            id=row.id,
+            model=row.model_id,
+            operation=row.operation,
+            started_at=row.call_started_at,
+            ended_at=row.ended_at,
+            outcome=row.outcome,
+            billed=row.billed,
+            estimate_usd=row.estimate_usd,
+            cost_usd=row.cost_usd,
+            request_id=row.request_id,
+            invocation_arn=row.invocation_arn,
+            wire_body=call.wire_body,
+        )
+
+
+class ModelCallList(Reply):
+    data: list[ModelCallReply] = Field(description="The first call first")
+
+    @classmethod
+    def of(cls, calls: Sequence[ModelCall]) -> "ModelCallList":
+        return cls(data=[ModelCallReply.of(call) for call in calls])
+
+
+class FinishBody(Body):
+    """How a circled take is finished; everything may be left out."""
+
+    model: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None,
+        description="A model of kind upscale; the production's or the catalogue's own when left out",
+    )
+    prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = Field(
+        default=None, description="Where the model wants words for what it enlarges"
+    )
+    negative_prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] | None = None
+    controls: dict[str, Any] = Field(default_factory=dict, max_length=32)
+    seed: Seed | None = None
+    strict: bool = False
+    external_ref: ExternalRef | None = None
+
+    def to_request(self) -> FinishRequest:
+        return FinishRequest(**self.model_dump())
 
 
 class ActReason(Body):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from circletake.kit import clock
 from circletake.kit.paging import BadCursor
-from circletake.records.generations import Take
+from circletake.usecases.effective_take import TakeView
 from circletake.records.steps import Step
 from circletake.usecases import requeue_step, watch_queue
 from circletake.usecases.idempotency import Answer
@@ -87,7 +87,8 @@ async def requeue_dead_letter(step_id: UUID, desk: Desk) -> Response:
     A repeat makes nothing twice. The failed take stays as it is; the letter is put away.
     """
 
-    def answer(take: Take) -> Answer:
+    def answer(view: TakeView) -> Answer:
+        take = view.take
         made = RequeuedReply(
             step_id=step_id, generation_id=take.generation_id, take_id=take.id, retry_of=take.retry_of
         )
