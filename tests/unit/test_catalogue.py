@@ -249,19 +249,21 @@ def test_a_studio_brings_a_model_by_arn(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model_id", "use"),
+    ("model_id", "uses"),
     [
-        ("amazon.nova-2-multimodal-embeddings-v1:0", "embedding"),
-        ("amazon.titan-embed-image-v1", "embedding"),
-        ("us.amazon.nova-2-lite-v1:0", "judge"),
-        ("us.amazon.nova-pro-v1:0", "judge"),
-        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "judge"),
+        ("amazon.nova-2-multimodal-embeddings-v1:0", {"embedding"}),
+        ("amazon.titan-embed-image-v1", {"embedding"}),
+        ("us.amazon.nova-2-lite-v1:0", {"judge", "language"}),
+        ("us.amazon.nova-pro-v1:0", {"judge", "language"}),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", {"judge", "language"}),
+        ("us.amazon.nova-micro-v1:0", {"language"}),
+        ("us.anthropic.claude-sonnet-5-5", {"language"}),
     ],
 )
-def test_a_model_that_makes_no_takes_is_refused_for_every_kind(model_id, use):
+def test_a_model_that_makes_no_takes_is_refused_for_every_kind(model_id, uses):
     """It is in the catalogue for its use, priced with a source, and says what it is not for."""
     card = card_of(model_id)
-    assert (card.kinds, card.uses) == (frozenset(), {use})
+    assert (card.kinds, card.uses) == (frozenset(), uses)
     assert card.price.source
     for kind in Kind:
         found = refusal(card, kind, TODAY)
@@ -293,6 +295,11 @@ def test_a_model_that_makes_no_takes_is_refused_for_every_kind(model_id, use):
             "dialect: stability_text\n    kinds: [concept_art]",
             "dialect: converse_judge\n    uses: [judge]",
             "a judge needs limits",
+        ),
+        (
+            "dialect: stability_text\n    kinds: [concept_art]",
+            "dialect: converse_text\n    uses: [language]",
+            "a language model needs limits",
         ),
     ],
 )

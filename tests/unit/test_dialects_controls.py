@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circletake.dialects.registry import NoDialect, dialect_for, embedder_for, judge_for
+from circletake.dialects.registry import NoDialect, dialect_for, embedder_for, judge_for, language_for
 from circletake.domain.controls import CONTROLS, SEED_MAX, check_controls, json_schema, take_seed
 from circletake.domain.pictures import ModelUse
 from tests.unit.model_requests import card_of, catalogue
@@ -85,6 +85,7 @@ def test_every_live_model_has_a_dialect_and_an_ended_one_has_none():
             asked = [dialect_for] * bool(card.kinds)
             asked += [embedder_for] * (ModelUse.EMBEDDING in card.uses)
             asked += [judge_for] * (ModelUse.JUDGE in card.uses)
+            asked += [language_for] * (ModelUse.LANGUAGE in card.uses)
             assert asked
             assert all(find(card) for find in asked)
     with pytest.raises(NoDialect):
