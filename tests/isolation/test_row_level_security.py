@@ -11,7 +11,7 @@ from circletake.records import Record
 from tests.stack import Database
 
 # rows of these belong to nobody, or to the platform
-SHARED_TABLES = {"tenants", "model_quotas", "worker_beats"}
+SHARED_TABLES = {"tenants", "model_quotas", "worker_beats", "invoices"}
 
 
 async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
