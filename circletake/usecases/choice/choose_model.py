@@ -7,6 +7,7 @@ from uuid import UUID
 
 from circletake.domain.availability import refusal
 from circletake.domain.kinds import Kind, Quality
+from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelCard, Violation
 from circletake.ports import ModelCatalogue
 from circletake.records.session import TenantSession
@@ -39,12 +40,12 @@ def choose_model(
     catalogue: ModelCatalogue,
     models: ProductionModels,  # noqa: ARG001
     *,
-    kind: Kind,
+    kind: Kind | LanguageTask,
     asked: str | None,
     quality: Quality,  # noqa: ARG001
     on: date,
 ) -> Chosen:
-    """Choose the model for a kind on a day."""
+    """Choose the model for a kind, or a language task, on a day."""
     if asked is None:
         return Chosen(catalogue.default_for(kind))
     card = catalogue.get(asked)
