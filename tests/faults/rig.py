@@ -356,9 +356,7 @@ class Rig:
     @staticmethod
     def at_most(take: Mapping[str, Any]) -> Decimal:
         """What a take may have cost: an unknown bill counts whole."""
-        if take["billed"] == "false":
-            return Decimal(0)
-        return Decimal(take["cost_usd"] if take["billed"] == "true" else take["estimate_usd"])
+        return Decimal(take["cost_usd"] + take["unknown_usd"])
 
     @staticmethod
     def _given_up(attempts: list[Any], take_id: Any) -> bool:

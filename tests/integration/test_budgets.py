@@ -99,6 +99,7 @@ class Books:
                 **self.where,
             )  # fmt: skip
             take.state, take.billed, take.cost_usd = "succeeded", billed.value, cost.charged
+            take.unknown_usd = cost.at_most - cost.charged
             take.reserved_usd = Decimal(0)
             await session.flush()
             if lose:

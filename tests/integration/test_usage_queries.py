@@ -37,12 +37,12 @@ _FILL = """
            'succeeded', '{key}', case when n % 5 > 0 then md5('person' || n % 5)::uuid end, '{{}}', '[]', false, '{{}}',
            1, gen_random_uuid()
     from generate_series(0, 3699) n;
-    insert into takes (id, tenant_id, created_at, generation_id, number, state, billed, cost_usd, estimate_usd,
-                       circled, rejected, cancel_requested, changes)
+    insert into takes (id, tenant_id, created_at, generation_id, number, state, billed, cost_usd, unknown_usd,
+                       estimate_usd, circled, rejected, cancel_requested, changes)
     select gen_random_uuid(), g.tenant_id, g.created_at, g.id, n,
            case n when 1 then 'filtered' when 2 then 'canceled' else 'succeeded' end,
            case n when 1 then 'false' when 2 then 'false' when 3 then 'unknown' else 'true' end,
-           case when n > 3 then 0.080001 else 0 end, 0.080001, n = 10, false, false,
+           case when n > 3 then 0.080001 else 0 end, case n when 3 then 0.080001 else 0 end, 0.080001, n = 10, false, false,
            case when n = 9 then '{{"model_id": "model-9"}}'::jsonb end
     from generations g, generate_series(1, 10) n;
     insert into evaluator_calls (id, tenant_id, created_at, check_id, media_id, production_id, shot_id, model_id,

@@ -29,8 +29,9 @@ class Usage:
     filtered: int = 0
     circled: int = 0
     cost: Decimal = NOTHING  # of takes, owed for certain
-    unknown: Decimal = NOTHING  # of takes and judging, perhaps owed
+    unknown: Decimal = NOTHING  # of all three, perhaps owed
     judging: Decimal = NOTHING  # of models that judge, owed for certain
+    language: Decimal = NOTHING  # of models that write, owed for certain
 
     def plus(self, other: "Usage") -> "Usage":
         return Usage(
@@ -40,7 +41,7 @@ class Usage:
     @property
     def total(self) -> Decimal:
         """All that it may come to: an unknown bill counts whole until it is settled, as it does for budgets."""
-        return self.cost + self.unknown + self.judging
+        return self.cost + self.unknown + self.judging + self.language
 
     @property
     def cost_per_circled(self) -> Decimal | None:

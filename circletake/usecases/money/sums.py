@@ -1,4 +1,4 @@
-"""What takes and judging calls say was spent: the truth that budgets' counters repeat."""
+"""What takes, judging calls and language calls say was spent: the truth that budgets' counters repeat."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from circletake.domain.kinds import Billed
 from circletake.domain.money.budgets import NOTHING, Amounts
 from circletake.records.consistency import EvaluatorCall
 from circletake.records.generations import Generation, Take
+from circletake.records.language import LanguageCall
 from circletake.records.money import Budget
 from circletake.records.session import TenantSession
 from circletake.usecases.money.counters import amounts_of
@@ -21,8 +22,11 @@ async def amounts_in(
 ) -> Amounts:
     """Add up a tenant, a production or a shot."""
     made = (await session.execute(_of_takes(tenant_id, production_id, shot_id))).one()
-    judged = (await session.execute(_of_calls(tenant_id, production_id, shot_id))).one()
-    return Amounts(made.spent + judged.spent, made.unknown + judged.unknown, made.reserved)
+    total = Amounts(made.spent, made.unknown, made.reserved)
+    for record in (EvaluatorCall, LanguageCall):
+        asked = (await session.execute(_of_calls(record, tenant_id, production_id, shot_id))).one()
+        total = total.plus(Amounts(asked.spent, asked.unknown))
+    return total
 
 
 async def check_budgets(session: TenantSession, tenant_id: UUID) -> list[str]:
@@ -50,14 +54,19 @@ def _of_takes(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None)
     return query if shot_id is None else query.where(Generation.shot_id == shot_id)
 
 
-def _of_calls(tenant_id: UUID, production_id: UUID | None, shot_id: UUID | None) -> Any:
+def _of_calls(
+    record: type[EvaluatorCall | LanguageCall],
+    tenant_id: UUID,
+    production_id: UUID | None,
+    shot_id: UUID | None,
+) -> Any:
     query: Any = select(
-        _sum(EvaluatorCall.cost_usd, EvaluatorCall.billed == Billed.TRUE.value).label("spent"),
-        _sum(EvaluatorCall.cost_usd, EvaluatorCall.billed == Billed.UNKNOWN.value).label("unknown"),
-    ).where(EvaluatorCall.tenant_id == tenant_id)
+        _sum(record.cost_usd, record.billed == Billed.TRUE.value).label("spent"),
+        _sum(record.cost_usd, record.billed == Billed.UNKNOWN.value).label("unknown"),
+    ).where(record.tenant_id == tenant_id)
     if production_id is not None:
-        query = query.where(EvaluatorCall.production_id == production_id)
-    return query if shot_id is None else query.where(EvaluatorCall.shot_id == shot_id)
+        query = query.where(record.production_id == production_id)
+    return query if shot_id is None else query.where(record.shot_id == shot_id)
 
 
 def _sum(amount: Any, condition: ColumnElement[bool]) -> ColumnElement[Decimal]:

@@ -1,4 +1,4 @@
-"""What was made and what it cost, grouped as asked, in one query over takes and judging calls."""
+"""What was made and what it cost, grouped as asked, in one query over takes, judging calls and language calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from circletake.domain.takes import TakeState
 from circletake.records.consistency import ConsistencyCheck, EvaluatorCall
 from circletake.records.context import Production, Shot
 from circletake.records.generations import Generation, Take
+from circletake.records.language import LanguageCall, LanguageRequest
 from circletake.records.session import Database, TenantSession
 
 CHECK_KIND = "consistency_check"  # the kind of judging that serves no generation
@@ -82,11 +83,13 @@ def _row(row: Any) -> UsageRow:
     return UsageRow(Usage(**sums), **own)
 
 
-_SUMS = ("takes", "made", "succeeded", "filtered", "circled", "cost", "unknown", "judging")
+_SUMS = ("takes", "made", "succeeded", "filtered", "circled", "cost", "unknown", "judging", "language")
 
 
 def _grouped(tenant_id: UUID, asked: UsageAsked) -> Any:
-    spent = union_all(_of_takes(tenant_id, asked), _of_calls(tenant_id, asked)).subquery("spent")
+    spent = union_all(
+        _of_takes(tenant_id, asked), _of_judging(tenant_id, asked), _of_language(tenant_id, asked)
+    ).subquery("spent")
     keys = [spent.c[name] for by in asked.by for name in _COLUMNS[by]]
     sums = [func.coalesce(func.sum(spent.c[name]), 0).label(name) for name in _SUMS]
     # a total of nothing is a row of zeros, a group of nothing is no row
@@ -96,7 +99,7 @@ def _grouped(tenant_id: UUID, asked: UsageAsked) -> Any:
     if UsageBy.SHOT in asked.by:
         columns += [Shot.code.label("shot_code"), Shot.conventional_bid_usd.label("conventional_bid")]
         source = groups.outerjoin(Shot, and_(Shot.tenant_id == tenant_id, Shot.id == groups.c.shot_id))
-    dearest = groups.c.cost + groups.c.unknown + groups.c.judging
+    dearest = groups.c.cost + groups.c.unknown + groups.c.judging + groups.c.language
     return (
         select(*columns)
         .select_from(source)
@@ -127,6 +130,7 @@ def _of_takes(tenant_id: UUID, asked: UsageAsked) -> Any:
             _usd(Take.cost_usd, paid).label("cost"),
             Take.unknown_usd.label("unknown"),
             literal(Decimal(0)).label("judging"),
+            literal(Decimal(0)).label("language"),
         )
         .join(Generation, and_(Generation.tenant_id == Take.tenant_id, Generation.id == Take.generation_id))
         .where(Take.tenant_id == tenant_id, Generation.tenant_id == tenant_id)
@@ -137,7 +141,7 @@ def _of_takes(tenant_id: UUID, asked: UsageAsked) -> Any:
     return query
 
 
-def _of_calls(tenant_id: UUID, asked: UsageAsked) -> Any:
+def _of_judging(tenant_id: UUID, asked: UsageAsked) -> Any:
     """Judging counts by the model that judged, under whoever asked for it."""
     paid = EvaluatorCall.billed == Billed.TRUE.value
     unknown = EvaluatorCall.billed == Billed.UNKNOWN.value
@@ -160,6 +164,7 @@ def _of_calls(tenant_id: UUID, asked: UsageAsked) -> Any:
             literal(Decimal(0)).label("cost"),
             _usd(EvaluatorCall.cost_usd, unknown).label("unknown"),
             _usd(EvaluatorCall.cost_usd, paid).label("judging"),
+            literal(Decimal(0)).label("language"),
         )
         .outerjoin(
             ConsistencyCheck,
@@ -180,6 +185,37 @@ def _of_calls(tenant_id: UUID, asked: UsageAsked) -> Any:
     )
     if asked.production_id is not None:
         query = query.where(EvaluatorCall.production_id == asked.production_id)
+    return query
+
+
+def _of_language(tenant_id: UUID, asked: UsageAsked) -> Any:
+    """A language model's writing counts by that model and by what it was asked for, under whoever asked."""
+    none = literal(0)
+    query = (
+        select(
+            LanguageCall.shot_id,
+            LanguageRequest.task,
+            LanguageCall.model_id,
+            LanguageRequest.requested_by_person,
+            _key_of(LanguageRequest.requested_by_person, LanguageRequest.requested_by),
+            *[none.label(name) for name in ("takes", "made", "succeeded", "filtered", "circled")],
+            literal(Decimal(0)).label("cost"),
+            _usd(LanguageCall.cost_usd, LanguageCall.billed == Billed.UNKNOWN.value).label("unknown"),
+            literal(Decimal(0)).label("judging"),
+            _usd(LanguageCall.cost_usd, LanguageCall.billed == Billed.TRUE.value).label("language"),
+        )
+        .join(
+            LanguageRequest,
+            and_(
+                LanguageRequest.tenant_id == LanguageCall.tenant_id,
+                LanguageRequest.id == LanguageCall.subject_id,
+            ),
+        )
+        .where(LanguageCall.tenant_id == tenant_id)
+        .where(*_between(LanguageCall.created_at, asked))
+    )
+    if asked.production_id is not None:
+        query = query.where(LanguageCall.production_id == asked.production_id)
     return query
 
 

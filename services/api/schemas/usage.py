@@ -24,9 +24,12 @@ class UsageSums(Reply):
     filtered: int = Field(description="Refused by a model's or guardrail's safety filter")
     circled: int
     cost_usd: Decimal = Field(description="Of takes, owed for certain")
-    unknown_usd: Decimal = Field(description="Of takes and judging, perhaps owed: nobody knows the bill yet")
+    unknown_usd: Decimal = Field(
+        description="Of takes, judging and writing, perhaps owed: nobody knows the bill yet"
+    )
     judging_usd: Decimal = Field(description="Of models that judge, owed for certain")
-    total_usd: Decimal = Field(description="The three together")
+    language_usd: Decimal = Field(description="Of models that write, owed for certain")
+    total_usd: Decimal = Field(description="The four together")
     cost_per_circled_take_usd: Decimal | None = Field(
         description="total_usd for each circled take, what was rejected included; null while none is circled"
     )
@@ -46,7 +49,10 @@ class UsageGroup(UsageSums):
 
     shot_id: UUID | None
     shot_code: str | None
-    kind: str | None = Field(description="consistency_check for judging that serves no generation")
+    kind: str | None = Field(
+        description="consistency_check for judging that serves no generation; script_breakdown and shot_prompt for what"
+        " models wrote"
+    )
     model: str | None = Field(description="Judging stands with the model that judged")
     person_id: UUID | None = Field(description="Who asked")
     api_key_id: UUID | None = Field(description="The key that asked, where no person did")
@@ -128,6 +134,7 @@ def _sums(usage: Usage) -> dict[str, int | Decimal | None]:
         "cost_usd": usage.cost,
         "unknown_usd": usage.unknown,
         "judging_usd": usage.judging,
+        "language_usd": usage.language,
         "total_usd": usage.total,
         "cost_per_circled_take_usd": usage.cost_per_circled,
         "generation_ratio": usage.generation_ratio,
