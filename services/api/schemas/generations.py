@@ -176,9 +176,15 @@ class TakeReply(Reply):
     controls_report: "list[ControlReply]" = Field(
         description="What became of each control that was asked for, with the value really sent"
     )
-    billed: str | None = Field(description="true, false or unknown, once the take has ended")
-    cost_usd: Decimal | None
-    estimate_usd: Decimal
+    billed: str | None = Field(
+        description="Once the take has ended: true when one of its calls was, unknown when nobody knows of one, else"
+        " false"
+    )
+    cost_usd: Decimal | None = Field(
+        description="Owed for certain, once it has ended: the sum of its calls, repeated ones included"
+    )
+    unknown_usd: Decimal = Field(description="Perhaps owed beside: calls whose bill nobody knows yet")
+    estimate_usd: Decimal = Field(description="Of one call")
     failure: Failure | None
     media_id: UUID | None
     changed_fraction: float | None = Field(
@@ -217,6 +223,7 @@ class TakeReply(Reply):
             controls_report=[ControlReply(**line) for line in report_of(view)],
             billed=take.billed,
             cost_usd=take.cost_usd,
+            unknown_usd=take.unknown_usd,
             estimate_usd=take.estimate_usd,
             failure=failure,
             media_id=take.media_id,
