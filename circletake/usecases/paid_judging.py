@@ -156,9 +156,13 @@ async def _settle(
     request_id: str | None = None,
 ) -> None:
     async with tools.database.tenant(work.step.tenant_id) as session:
-        await session.execute(
+        settled = await session.execute(
             update(EvaluatorCall)
-            .where(EvaluatorCall.tenant_id == work.step.tenant_id, EvaluatorCall.id == call_id)
+            .where(
+                EvaluatorCall.tenant_id == work.step.tenant_id,
+                EvaluatorCall.id == call_id,
+                EvaluatorCall.ended_at.is_(None),  # else the operator settled it meanwhile, from the invoice
+            )
             .values(
                 outcome=outcome,
                 billed=billed.value,
@@ -166,5 +170,8 @@ async def _settle(
                 request_id=request_id,
                 ended_at=func.now(),
             )
+            .returning(EvaluatorCall.id)
         )
+        if settled.one_or_none() is None:
+            return
         await settle_call(session, **_budgets(work, file), estimate=estimate, billed=billed, cost=cost)

@@ -85,9 +85,7 @@ async def give_back_takes(session: TenantSession, generation: Generation, takes:
         )
 
 
-async def settle_take(
-    session: TenantSession, generation: Generation, take: Take, bill: TakeBill
-) -> None:
+async def settle_take(session: TenantSession, generation: Generation, take: Take, bill: TakeBill) -> None:
     """The take has ended: its reservation goes, what it cost comes. An unknown bill counts whole until it is settled."""
     reserved, take.reserved_usd = take.reserved_usd, NOTHING
     await settle(
