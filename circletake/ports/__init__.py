@@ -46,9 +46,24 @@ from circletake.ports.provenance import (
 )
 from circletake.ports.sessions import SessionCredentials, TenantSessions
 from circletake.ports.storage import ObjectStore, Part, StorageFault, StoredObject, TenantProvisioner
+from circletake.ports.storyboards import (
+    AnimaticMade,
+    AnimaticShot,
+    BoardHeading,
+    BoardPanel,
+    StillMade,
+    StoryboardDesk,
+    TimelineClip,
+    TimelineFault,
+    TimelineWriter,
+)
 
 __all__ = [
+    "AnimaticMade",
+    "AnimaticShot",
     "AsyncStatus",
+    "BoardHeading",
+    "BoardPanel",
     "CastMember",
     "CompositeReport",
     "ContinuityCell",
@@ -91,10 +106,15 @@ __all__ = [
     "SignedFile",
     "SigningFault",
     "SigningSecret",
+    "StillMade",
     "StorageFault",
     "StoredObject",
+    "StoryboardDesk",
     "TenantProvisioner",
     "TenantSessions",
+    "TimelineClip",
+    "TimelineFault",
+    "TimelineWriter",
     "TokenRefused",
     "TokenVerifier",
     "Vault",

@@ -21,7 +21,11 @@ class Ingredient:
 
 @dataclass(frozen=True, slots=True)
 class SignRequest:
-    """What a manifest says of one output. Nothing here may be a prompt or a person's name in clear."""
+    """What a manifest says of one output. Nothing here may be a prompt or a person's name in clear.
+
+    Where `media_type` is one that no manifest can be embedded in, `target` becomes the manifest alone, which is kept
+    beside the file.
+    """
 
     source: Path
     target: Path

@@ -33,6 +33,8 @@ _EMBEDDABLE = frozenset(
         *("video/mp4", "video/quicktime", "application/pdf"),
     }
 )
+# what no manifest can be embedded in gets it beside it, over the hash of the whole file (C2PA 2.4 §11.4)
+_BESIDE = frozenset({"application/vnd.opentimelineio+json"})
 _OPAQUE = "application/octet-stream"
 
 
@@ -78,7 +80,8 @@ def verify_file(config: SigningConfig, path: Path, media_type: str) -> VerifyVer
 
 
 def _sign(config: SigningConfig, request: SignRequest, workplace: Path) -> SignedFile:
-    if request.media_type not in _EMBEDDABLE:
+    beside = request.media_type in _BESIDE
+    if request.media_type not in _EMBEDDABLE and not beside:
         raise CannotSign(f"{request.media_type} is not a format that carries a manifest here")
     tools = _tools(config, _material(config))
     signed_ingredients = {
@@ -87,12 +90,17 @@ def _sign(config: SigningConfig, request: SignRequest, workplace: Path) -> Signe
     planned = plan(request, version=config.version, signed_ingredients=signed_ingredients)
     check_manifest(planned.definition, planned.ingredients)
     with_xmp, signed = workplace / "xmp", workplace / "signed"
-    fields = xmp.XmpFields(
-        request.digital_source_type, request.ai_system, request.ai_system_version, request.rights
-    )
-    xmp.embed(request.source, with_xmp, request.media_type, fields)
-    store = _embed_manifest(tools, request, planned, signed_ingredients, with_xmp, signed)
-    reading = read(signed, request.media_type, tools.context)
+    if beside:
+        store = _embed_manifest(tools, request, planned, signed_ingredients, request.source, with_xmp)
+        signed.write_bytes(store)
+        reading = read(request.source, request.media_type, tools.context, beside=store)
+    else:
+        fields = xmp.XmpFields(
+            request.digital_source_type, request.ai_system, request.ai_system_version, request.rights
+        )
+        xmp.embed(request.source, with_xmp, request.media_type, fields)
+        store = _embed_manifest(tools, request, planned, signed_ingredients, with_xmp, signed)
+        reading = read(signed, request.media_type, tools.context)
     _require_trusted(reading, config)
     digest, size = _sha256(signed), signed.stat().st_size
     signed.replace(request.target)
@@ -128,6 +136,8 @@ def _embed_manifest(
     target: Path,
 ) -> bytes:
     builder = Builder(json.dumps(planned.definition), context=tools.context)
+    if request.media_type in _BESIDE:
+        builder.set_no_embed()
     for index, ingredient in enumerate(request.ingredients):
         # What carries no manifest we can read is bound by its hash alone and not parsed again: the library would
         # record the address of a manifest on a server as a failure of the ingredient.

@@ -22,6 +22,9 @@ class C2paManifestSigner:
     async def sign(self, request: SignRequest) -> SignedFile:
         """Write `request.source`, signed, to `request.target`, in one step and on success only.
 
+        Of a type that no manifest can be embedded in (OpenTimelineIO) the target is the manifest alone, to be kept
+        beside the file.
+
         Raises SigningFault; `retryable` when the timestamp authority, KMS, the disk or the child process failed.
         """
         try:

@@ -70,11 +70,14 @@ class Reading:
         return _optional_text(self.report.get("validation_results", {}).get("trustListUri"))
 
 
-def read(path: Path, media_type: str, context: Context) -> Reading:
-    """Verify one file. Raises OSError when it can't be opened; everything that is wrong inside is a verdict."""
+def read(path: Path, media_type: str, context: Context, *, beside: bytes | None = None) -> Reading:
+    """Verify one file. Raises OSError when it can't be opened; everything that is wrong inside is a verdict.
+
+    `beside`: its manifest store, where that stands in a file of its own.
+    """
     with path.open("rb") as stream:
         try:
-            with Reader(media_type, stream, context=context) as reader:
+            with Reader(media_type, stream, manifest_data=beside, context=context) as reader:
                 report = json.loads(reader.json())
         except C2paError.ManifestNotFound:
             return Reading(_bare("no_manifest", "the file carries no manifest"), something_there=False)

@@ -1,0 +1,1 @@
+"""Storyboards on pages, stills and animatics. Everything but the desk runs in child processes only."""
