@@ -4,13 +4,13 @@
 `image_to_image`      from an approved take as the reference, with a strength
 `keyframe`            an approved frame as the first frame of a clip
 `inpaint_region`      only the region that failed, inside a matte, in words
-`other_model`         another model of the catalogue that serves the same kind: a question of the catalogue, not of one
-                      card, so `other_models` answers it
+`other_model`         another model of the catalogue that serves the same kind from the same pictures: a question of
+                      the catalogue, not of one card, so `other_models` answers it
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from circletake.dialects.checks import input_limits
+from circletake.dialects.checks import input_limits, prompt_rule, required_slots, taken_slots
 from circletake.dialects.registry import DIALECTS
 from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ModelCard
@@ -33,22 +33,45 @@ def rungs_served(card: ModelCard, kind: Kind) -> frozenset[str]:
     if card.lifecycle == "eol" or card.dialect not in DIALECTS or kind not in card.kinds:
         return frozenset()
     rule = RULES[kind]
-    slots = rule.required | rule.optional
+    slots = {slot for slot in rule.slots - rule.not_sent if input_limits(card, slot) is not None}
     found = {NEW_SEED}
-    if _takes(card, InputSlot.REFERENCE) and InputSlot.REFERENCE in slots and "strength" in card.controls:
+    if InputSlot.REFERENCE in slots and "strength" in card.controls:
         found.add(IMAGE_TO_IMAGE)
-    if _takes(card, InputSlot.FIRST_FRAME) and InputSlot.FIRST_FRAME in slots:
+    if InputSlot.FIRST_FRAME in slots:
         found.add(KEYFRAME)
-    if _takes(card, InputSlot.MATTE) and InputSlot.MATTE in slots and rule.prompt != "refused":
+    if InputSlot.MATTE in slots and prompt_rule(kind, card) != "refused":
         found.add(INPAINT_REGION)
     return frozenset(found)
 
 
-def other_models(card: ModelCard, kind: Kind, cards: Sequence[ModelCard]) -> list[ModelCard]:
-    """Return the live models beside this one that serve the kind, cheapest first."""
-    others = [each for each in cards if each.id != card.id and NEW_SEED in rungs_served(each, kind)]
-    return sorted(others, key=lambda each: (each.price.usd, each.id))
+def serves(card: ModelCard, kind: Kind, slots: Collection[InputSlot], *, prompted: bool) -> bool:
+    """Say whether a live model can make this kind from pictures in just these slots, with a prompt or without.
+
+    What it can't know of a request, sizes and controls for example, its dialect's `check` says.
+    """
+    if NEW_SEED not in rungs_served(card, kind):
+        return False
+    asked = frozenset(slots)
+    if not required_slots(kind, card) <= asked <= taken_slots(kind, card):
+        return False
+    return prompt_rule(kind, card) != ("refused" if prompted else "required")
 
 
-def _takes(card: ModelCard, slot: InputSlot) -> bool:
-    return input_limits(card, slot) is not None
+def able_models(
+    cards: Sequence[ModelCard], kind: Kind, slots: Collection[InputSlot], *, prompted: bool
+) -> list[ModelCard]:
+    """Return the live models that can make this kind from pictures in just these slots, cheapest first."""
+    able = [card for card in cards if serves(card, kind, slots, prompted=prompted)]
+    return sorted(able, key=lambda card: (card.price.usd, card.id))
+
+
+def other_models(
+    card: ModelCard,
+    kind: Kind,
+    cards: Sequence[ModelCard],
+    *,
+    slots: Collection[InputSlot] = (),
+    prompted: bool = True,
+) -> list[ModelCard]:
+    """Return the live models beside this one that could be asked for the same, cheapest first."""
+    return [each for each in able_models(cards, kind, slots, prompted=prompted) if each.id != card.id]

@@ -14,7 +14,7 @@ from circletake.domain.controls import (
     pointer,
 )
 from circletake.domain.fitting import fit_problem, fit_within, scale_pixels
-from circletake.domain.kinds import RULES, InputSlot
+from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import InputShape, ModelCard, Violation
 
 
@@ -31,28 +31,69 @@ def check_request(request: RequestShape, card: ModelCard) -> list[Violation]:
     ]
 
 
+def prompt_rule(kind: Kind, card: ModelCard) -> str:
+    """Return what holds for the prompt: the kind's own rule, and where that leaves it open the model's."""
+    rule = RULES[kind].prompt
+    return str(card.limits.get("prompt", rule)) if rule == "optional" else rule
+
+
+def required_slots(kind: Kind, card: ModelCard) -> frozenset[InputSlot]:
+    """Return the inputs that a request of this kind to this model can't do without."""
+    rule = RULES[kind]
+    own = {slot for slot in rule.slots - rule.not_sent if (input_limits(card, slot) or {}).get("required")}
+    return rule.required | own
+
+
+def taken_slots(kind: Kind, card: ModelCard) -> frozenset[InputSlot]:
+    """Return the inputs that a request of this kind to this model may have, those the model never gets included."""
+    rule = RULES[kind]
+    return rule.not_sent | {slot for slot in rule.slots if input_limits(card, slot) is not None}
+
+
 def _check_texts(request: RequestShape, card: ModelCard) -> list[Violation]:
-    rule = RULES[request.kind].prompt
     texts = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
+    rule = prompt_rule(request.kind, card)
     if rule == "refused":
-        return [
-            Violation(pointer(name), "not_taken", f"A {request.kind.value} takes no text. Leave it out.")
+        by_kind = RULES[request.kind].prompt == "refused"
+        who = f"A {request.kind.value} takes no text." if by_kind else "This model takes no text."
+        refused = [
+            Violation(pointer(name), "not_taken", f"{who} Leave it out.")
             for name, text in texts.items()
             if text is not None
         ]
+        return refused + _check_search(request, card)
     found: list[Violation] = []
     if rule == "required" and request.prompt is None:
-        found.append(Violation("/prompt", "required", f"A {request.kind.value} needs a prompt."))
+        by_kind = RULES[request.kind].prompt == "required"
+        who = f"A {request.kind.value}" if by_kind else "This model"
+        found.append(Violation("/prompt", "required", f"{who} needs a prompt."))
     for name, text in texts.items():
-        if text is None:
-            continue
-        if not text.strip():
-            found.append(Violation(pointer(name), "empty", "Say something, or leave it out."))
-        longest = card.limits.get(f"{name}_max_chars")
-        if longest is not None and len(text) > longest:
-            message = f"It has {len(text)} characters; this model takes {longest}. Shorten it."
-            found.append(Violation(pointer(name), "too_long", message))
-    return found
+        found += _check_text(name, text, card.limits.get(f"{name}_max_chars"))
+    return found + _check_search(request, card)
+
+
+def _check_search(request: RequestShape, card: ModelCard) -> list[Violation]:
+    if RULES[request.kind].search == "refused":
+        if request.search_prompt is None:
+            return []
+        message = f"A {request.kind.value} looks for nothing. Leave it out."
+        return [Violation("/search_prompt", "not_taken", message)]
+    if request.search_prompt is None:
+        message = f"A {request.kind.value} needs a search_prompt: say what to find in the plate."
+        return [Violation("/search_prompt", "required", message)]
+    longest = card.limits.get("search_prompt_max_chars", card.limits.get("prompt_max_chars"))
+    return _check_text("search_prompt", request.search_prompt, longest)
+
+
+def _check_text(name: str, text: str | None, longest: int | None) -> list[Violation]:
+    if text is None:
+        return []
+    if not text.strip():
+        return [Violation(pointer(name), "empty", "Say something, or leave it out.")]
+    if longest is not None and len(text) > longest:
+        message = f"It has {len(text)} characters; this model takes {longest}. Shorten it."
+        return [Violation(pointer(name), "too_long", message)]
+    return []
 
 
 def _check_seed(seed: int | None) -> list[Violation]:
@@ -120,28 +161,43 @@ def input_limits(card: ModelCard, slot: InputSlot) -> Mapping[str, Any] | None:
 
 def _check_inputs(request: RequestShape, card: ModelCard) -> list[Violation]:
     rule = RULES[request.kind]
-    found = [
-        Violation(pointer("inputs", slot), "required", f"A {request.kind.value} needs a {slot.value}.")
-        for slot in sorted(rule.required - request.inputs.keys())
-    ]
+    found = []
+    for slot in sorted(required_slots(request.kind, card) - request.inputs.keys()):
+        who = f"A {request.kind.value}" if slot in rule.required else "This model"
+        found.append(Violation(pointer("inputs", slot), "required", f"{who} needs a {_words(slot)}."))
     for slot, shape in request.inputs.items():
-        place = pointer("inputs", slot)
-        limits = input_limits(card, slot)
-        if slot not in rule.required | rule.optional:
-            kind = request.kind.value
-            found.append(Violation(place, "not_taken", f"A {kind} takes no {slot.value}. Leave it out."))
-        elif limits is None:
-            found.append(
-                Violation(place, "not_taken", f"This model takes no {slot.value}. Choose another model.")
-            )
-        else:
-            found += _check_picture(place, shape, limits)
+        found += _check_input(slot, shape, request.kind, card)
     return found + _check_matte(request)
 
 
-def _check_picture(place: str, shape: InputShape, limits: Mapping[str, Any]) -> list[Violation]:
-    if not shape.media_type.startswith("image/"):
-        return [Violation(place, "media_type", "A still picture is needed here, not a clip.")]
+def _check_input(slot: InputSlot, shape: InputShape, kind: Kind, card: ModelCard) -> list[Violation]:
+    rule, place, limits = RULES[kind], pointer("inputs", slot), input_limits(card, slot)
+    if slot not in rule.slots:
+        message = f"A {kind.value} takes no {_words(slot)}. Leave it out."
+        return [Violation(place, "not_taken", message)]
+    if slot in rule.not_sent:
+        return _check_still(place, shape)  # no model sees it
+    if limits is None:
+        taken = ", ".join(_words(each) for each in sorted(taken_slots(kind, card))) or "no pictures"
+        message = (
+            f"This model takes no {_words(slot)} for a {kind.value}; it takes: {taken}. "
+            "Leave it out, or choose a model that takes it: GET /v1/models."
+        )
+        return [Violation(place, "not_taken", message)]
+    return _check_still(place, shape) or _check_fit(place, shape, limits)
+
+
+def _words(slot: InputSlot) -> str:
+    return slot.value.replace("_", " ")
+
+
+def _check_still(place: str, shape: InputShape) -> list[Violation]:
+    if shape.media_type.startswith("image/"):
+        return []
+    return [Violation(place, "media_type", "A still picture is needed here, not a clip.")]
+
+
+def _check_fit(place: str, shape: InputShape, limits: Mapping[str, Any]) -> list[Violation]:
     problem = fit_problem(shape.width, shape.height, limits)
     if problem is None:
         return []

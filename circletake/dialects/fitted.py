@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from circletake.dialects.checks import input_limits
 from circletake.dialects.contract import UnfitRequest
+from circletake.dialects.members import sent_pictures
 from circletake.domain.controls import pointer
 from circletake.domain.fitting import inside
 from circletake.domain.kinds import InputSlot
@@ -13,7 +14,7 @@ from circletake.domain.pictures import ModelCard, ModelRequest, Picture, Violati
 def require_fitted(request: ModelRequest, found: Sequence[Violation], card: ModelCard) -> None:
     """Raise UnfitRequest when `found` is not empty or a picture, as it is, breaks the card's limits."""
     problems = list(found)
-    for slot, picture in request.inputs.items():
+    for slot, picture in sent_pictures(request).items():
         problems += _problems(slot, picture, card)
     if problems:
         raise UnfitRequest(problems)

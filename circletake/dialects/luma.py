@@ -1,17 +1,17 @@
 """Luma Ray2: clips from words and up to two keyframes, by StartAsyncInvoke only.
 
-Native body as in the Amazon Bedrock user guide, "Luma AI models". There is no seed and no negative prompt.
+Native body as in the Amazon Bedrock user guide, "Luma AI models". There is no seed and no negative prompt. What a
+keyframe is called is on the card (`native.inputs`).
 """
 
-import base64
 from typing import Any
 
 from circletake.dialects.answers import read_clip, read_failure
 from circletake.dialects.checks import check_request
 from circletake.dialects.contract import RequestShape, shape_of
 from circletake.dialects.fitted import require_fitted
+from circletake.dialects.members import base64_of, member_of, named, sent_pictures, texts
 from circletake.dialects.reports import report_controls, sent
-from circletake.domain.kinds import InputSlot
 from circletake.domain.pictures import (
     ControlReport,
     Filtered,
@@ -22,8 +22,6 @@ from circletake.domain.pictures import (
     Unusable,
     Violation,
 )
-
-_KEYFRAMES = {InputSlot.FIRST_FRAME: "frame0", InputSlot.LAST_FRAME: "frame1"}
 
 
 class LumaRay:
@@ -39,17 +37,12 @@ class LumaRay:
         shape = shape_of(request)
         require_fitted(request, self.check(shape, card), card)
         values = sent(self.controls(shape, card))
-        native: dict[str, Any] = {
-            "prompt": request.prompt,
-            "aspect_ratio": values["aspect_ratio"],
-            "duration": f"{values['duration_seconds']}s",
-            "loop": values["loop"],
-            "resolution": values["resolution"],
-        }
+        seconds = values.pop("duration_seconds", None)
+        native = {**texts(request, card), **named(values, card)}
+        if seconds is not None:
+            native["duration"] = f"{seconds}s"
         keyframes = {
-            name: _keyframe(request.inputs[slot])
-            for slot, name in _KEYFRAMES.items()
-            if slot in request.inputs
+            member_of(card, slot): _keyframe(picture) for slot, picture in sent_pictures(request).items()
         }
         if keyframes:
             native["keyframes"] = keyframes
@@ -63,8 +56,5 @@ class LumaRay:
 
 
 def _keyframe(picture: Picture) -> dict[str, Any]:
-    data = base64.b64encode(picture.data).decode("ascii")
-    return {
-        "type": "image",
-        "source": {"type": "base64", "media_type": picture.media_type, "data": data},
-    }
+    source = {"type": "base64", "media_type": picture.media_type, "data": base64_of(picture)}
+    return {"type": "image", "source": source}

@@ -9,7 +9,7 @@ from circletake.dialects.converse_judge import ConverseJudge
 from circletake.dialects.converse_text import ConverseText
 from circletake.dialects.luma import LumaRay
 from circletake.dialects.nova_embedding import NovaEmbedding
-from circletake.dialects.stability_edit import StabilityEdit
+from circletake.dialects.stability_service import StabilityService
 from circletake.dialects.stability_text import StabilityText
 from circletake.dialects.titan_embedding import TitanEmbedding
 from circletake.domain.pictures import ModelCard
@@ -19,8 +19,7 @@ T = TypeVar("T")
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "stability_text": StabilityText(),
-        "stability_image": StabilityText(names_mode=False),
-        "stability_edit": StabilityEdit(),
+        "stability_service": StabilityService(),
         "luma": LumaRay(),
     }
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from circletake.dialects.checks import plate_scale
 from circletake.dialects.contract import RequestShape
+from circletake.dialects.members import takes_negative
 from circletake.domain.controls import EXTEND_SIDES
 from circletake.domain.fitting import scale_pixels
 from circletake.domain.pictures import ControlReport, ControlState, ModelCard
@@ -45,7 +46,7 @@ def sent(reports: Iterable[ControlReport]) -> dict[str, Any]:
 
 def _texts_and_seed(request: RequestShape, card: ModelCard) -> Iterable[ControlReport]:
     if request.negative_prompt is not None:
-        if "negative_prompt_max_chars" in card.limits:
+        if takes_negative(card):
             # the text itself is content: it is never repeated
             yield ControlReport("negative_prompt", ControlState.APPLIED, sent=True)
         else:

@@ -2,17 +2,17 @@
 
 Native bodies as in the Amazon Bedrock user guide, "Stability.ai Stable Diffusion 3.5 Large", "Stable Image Ultra"
 and "Stable Image Core": `aspect_ratio` is valid for text-to-image only; image-to-image requires prompt, image and
-strength. Only Stable Diffusion 3.5 names a `mode`; Ultra takes an image without saying so, Core takes none.
+strength. Only Stable Diffusion 3.5 names a `mode` (`native.mode` of its card); Ultra takes an image without saying
+so, Core takes none.
 """
 
-import base64
-from dataclasses import dataclass
 from typing import Any
 
 from circletake.dialects.answers import read_failure, read_stability
 from circletake.dialects.checks import check_request
 from circletake.dialects.contract import RequestShape, shape_of
 from circletake.dialects.fitted import require_fitted
+from circletake.dialects.members import encoded_members, named, texts
 from circletake.dialects.reports import report_controls, sent
 from circletake.domain.kinds import InputSlot
 from circletake.domain.pictures import (
@@ -26,11 +26,8 @@ from circletake.domain.pictures import (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class StabilityText:
-    """Concept art from words, or from words and one reference."""
-
-    names_mode: bool = True
+    """A picture from words, or from words and one reference."""
 
     def check(self, request: RequestShape, card: ModelCard) -> list[Violation]:
         return check_request(request, card)
@@ -45,15 +42,12 @@ class StabilityText:
     def build(self, request: ModelRequest, card: ModelCard) -> dict[str, Any]:
         shape = shape_of(request)
         require_fitted(request, self.check(shape, card), card)
-        native: dict[str, Any] = {"prompt": request.prompt, **sent(self.controls(shape, card))}
-        if request.negative_prompt is not None:
-            native["negative_prompt"] = request.negative_prompt
-        reference = request.inputs.get(InputSlot.REFERENCE)
-        if self.names_mode:
-            native["mode"] = "text-to-image" if reference is None else "image-to-image"
-        if reference is not None:
-            native["image"] = base64.b64encode(reference.data).decode("ascii")
-        return native
+        native = {**named(sent(self.controls(shape, card)), card), **texts(request, card)}
+        pictures = encoded_members(request, card)
+        mode = card.native.get("mode")
+        if mode:
+            native["mode"] = mode["picture"] if pictures else mode["words"]
+        return {**native, **pictures}
 
     def read(self, answer: bytes) -> Pictures | Filtered | Unusable:
         return read_stability(answer)

@@ -1,5 +1,7 @@
 """Values that describe a picture, a model and a request to it; shared by dialects, ports and use cases."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -31,6 +33,9 @@ class ModelUse(StrEnum):
     LANGUAGE = "language"  # script breakdowns and proposed prompts
 
 
+_DECISIVE = ("id", "version", "dialect", "mode", "native", "limits", "controls", "seed")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """One model of the catalogue (`circletake/data/models.yaml`)."""
@@ -58,6 +63,18 @@ class ModelCard:
     uses: frozenset[ModelUse] = (
         frozenset()
     )  # what it is asked for besides takes; such a card may have no kinds
+    native: dict[str, Any] = field(default_factory=dict)  # the members of its own language that hold what
+    version: str | None = None  # as its id ends, v1:0; None where neither id nor entry says
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that decides what the model is sent and what it makes of it; not its price or terms.
+
+        Another fingerprint under the same id is another model, as far as a studio can tell.
+        """
+        decisive = {name: getattr(self, name) for name in _DECISIVE}
+        text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +146,19 @@ class Pictures:
     media_type: str
 
 
+RefusalStage = Literal["prompt", "input_image", "output_image", "output_text", "guardrail", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Filtered:
     """A safety filter of the model or a guardrail refused. `stage` normalises the provider's many shapes."""
 
-    stage: Literal["prompt", "input_image", "output_image", "guardrail", "unknown"]
+    stage: RefusalStage
     provider_reason: str  # content: seal it, never log it
     source: Literal["model", "guardrail"] = "model"
     categories: tuple[
         str, ...
-    ] = ()  # what it was refused for, where the provider says so: violence, nudity …
+    ] = ()  # what it was refused for, where the provider says so: violence, weapons …
 
 
 @dataclass(frozen=True, slots=True)

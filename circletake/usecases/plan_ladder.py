@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from circletake.dialects.abilities import rungs_served
+from circletake.dialects.abilities import rungs_served, serves
 from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import dialect_for
 from circletake.domain import costs
@@ -127,7 +127,7 @@ def _others(
         card
         for card in cards
         if card.id != base.card.id
-        and "new_seed" in rungs_served(card, base.kind)
+        and serves(card, base.kind, base.inputs, prompted=base.prompt is not None)
         and refusal(card, base.kind, now.date()) is None
     ]
 

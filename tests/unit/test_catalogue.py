@@ -159,7 +159,8 @@ def test_a_studios_file_adds_a_model_and_changes_a_default(tmp_path):
 
 def test_a_studios_file_replaces_a_model_of_the_same_id(tmp_path):
     """A negotiated price, for example."""
-    text = STUDIO_MODEL.replace("studio.own-v1", SD35)
+    kinds = "kinds: [concept_art, look_development, character_sheet]"
+    text = STUDIO_MODEL.replace("studio.own-v1", SD35).replace("kinds: [concept_art]", kinds)
     card = load_catalogue(written(tmp_path, text)).get(SD35)
     assert card is not None
     assert card.price.usd == Decimal("0.02")

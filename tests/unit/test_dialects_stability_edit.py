@@ -117,6 +117,7 @@ def test_an_element_becomes_an_inpaint_body():
         "negative_prompt": "fire",
         "image": "cGxhdGU=",
         "mask": "bWF0dGU=",
+        "grow_mask": 5,
         "style_preset": "analog-film",
         "output_format": "jpeg",
     }

@@ -1,8 +1,9 @@
 """The catalogue of models, read once from files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -10,7 +11,10 @@ from pydantic import ValidationError
 
 import circletake.data
 from circletake.adapters.catalogue.places import CatalogueFault, line_of, load_yaml
-from circletake.adapters.catalogue.schema import CatalogueFile, ModelEntry
+from circletake.adapters.catalogue.schema import CatalogueFile, DraftEntry, ModelEntry
+from circletake.domain.cards import version_of
+from circletake.domain.controls import check_controls
+from circletake.domain.drafts import NO_DRAFT, Draft
 from circletake.domain.kinds import Kind
 from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelCard, ModelUse, Price
@@ -22,9 +26,15 @@ _OFFLINE_SOURCE_TYPE = "algorithmicMedia"
 class FileCatalogue:
     """ModelCatalogue over cards in memory."""
 
-    def __init__(self, cards: Sequence[ModelCard], defaults: dict[Kind | LanguageTask, str]) -> None:
+    def __init__(
+        self,
+        cards: Sequence[ModelCard],
+        defaults: Mapping[Kind | LanguageTask, str],
+        drafts: Mapping[Kind, Draft] = MappingProxyType({}),
+    ) -> None:
         self._cards = {card.id: card for card in cards}
         self._defaults = dict(defaults)
+        self._drafts = dict(drafts)
 
     def all(self) -> Sequence[ModelCard]:
         return tuple(self._cards.values())
@@ -39,27 +49,40 @@ class FileCatalogue:
         """
         return self._cards[self._defaults[LanguageTask(kind) if kind in set(LanguageTask) else Kind(kind)]]
 
+    def draft_for(self, kind: str) -> Draft:
+        """Return how a kind is drafted. Raises ValueError for an unknown kind."""
+        return self._drafts.get(Kind(kind), NO_DRAFT)
+
 
 def load_catalogue(
     override: Path | None = None, *, offline: bool = False, base: Path | None = None
 ) -> FileCatalogue:
     """Read the product's own catalogue and a studio's additions to it. Raises CatalogueFault.
 
-    `override` may add models, replace one by its id and choose other defaults. `offline` is for a stack whose
+    `override` may add models, replace one by its id and choose other defaults and drafts. `offline` is for a stack whose
     models are the offline server: its pictures come from algorithms, not from trained models, and must say so.
     """
     own = base or Path(circletake.data.__file__).parent / "models.yaml"
     file, node = _read(own)
     entries = _by_id(own, file, node)
-    defaults = dict(file.defaults)
+    defaults, drafts = dict(file.defaults), dict(file.drafts)
     last = (own, node)
     if override is not None:
         more, more_node = _read(override)
         entries |= _by_id(override, more, more_node)
         defaults |= more.defaults
+        drafts |= more.drafts
         last = (override, more_node)
     _check_defaults(*last, entries, defaults)
-    return FileCatalogue([_card(entry, offline=offline) for entry in entries.values()], defaults)
+    _check_drafts(*last, entries, drafts)
+    return FileCatalogue(
+        [_card(entry, offline=offline) for entry in entries.values()],
+        defaults,
+        {
+            kind: Draft(each.model, dict(each.controls), each.input_max_pixels)
+            for kind, each in drafts.items()
+        },
+    )
 
 
 def _read(path: Path) -> tuple[CatalogueFile, yaml.Node]:
@@ -109,10 +132,38 @@ def _check_defaults(
             raise CatalogueFault(f"{path}:{line}: {model_id} has ended and can't be a default")
 
 
+def _check_drafts(
+    path: Path, node: yaml.Node, entries: dict[str, ModelEntry], drafts: dict[Kind, DraftEntry]
+) -> None:
+    for kind, draft in drafts.items():
+        for fault in _draft_faults(kind, draft, entries):
+            raise CatalogueFault(f"{path}:{line_of(node, ('drafts', kind.value))}: {fault}")
+
+
+def _draft_faults(kind: Kind, draft: DraftEntry, entries: dict[str, ModelEntry]) -> Iterator[str]:
+    for found in check_controls(draft.controls):
+        yield f"the draft's {found.pointer}: {found.message}"
+    if draft.model is None:
+        return
+    entry = entries.get(draft.model)
+    if entry is None:
+        yield f"the draft of {kind.value}, {draft.model}, is not in the catalogue"
+    elif kind not in entry.kinds:
+        yield f"{draft.model} does not serve {kind.value}"
+    elif entry.lifecycle == "eol":
+        yield f"{draft.model} has ended and can't make drafts"
+    else:
+        for name, value in draft.controls.items():
+            limits = entry.limits.controls.get(name)
+            if name not in entry.controls:
+                yield f"{draft.model} has no control {name!r}"
+            elif limits is not None and limits.values is not None and value not in limits.values:
+                yield f"{draft.model} doesn't offer {value!r} for {name}"
+
+
 def _card(entry: ModelEntry, *, offline: bool) -> ModelCard:
     price = entry.price
-    limits: dict[str, Any] = entry.limits.model_dump(mode="python", exclude_none=True)
-    limits["inputs"] = {slot.value: each for slot, each in limits.get("inputs", {}).items()}
+    limits: dict[str, Any] = entry.limits.model_dump(mode="json", exclude_none=True)
     card = ModelCard(
         id=entry.id,
         name=entry.name,
@@ -143,5 +194,7 @@ def _card(entry: ModelEntry, *, offline: bool) -> ModelCard:
         max_running=entry.max_running,
         timeout_seconds=entry.timeout_seconds,
         uses=frozenset(entry.uses),
+        native=entry.native.model_dump(mode="json", exclude_none=True),
+        version=entry.version or version_of(entry.id),
     )
     return replace(card, digital_source_type=_OFFLINE_SOURCE_TYPE) if offline else card

@@ -1,5 +1,6 @@
 """The form of a catalogue file. Unknown keys, floats for money and contradictions are refused."""
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -8,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from circletake.dialects.registry import DIALECTS, EMBEDDERS, JUDGES, LANGUAGES
 from circletake.domain.controls import CONTROLS
-from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelUse, PriceUnit
 
@@ -56,6 +57,13 @@ class InputLimits(_Strict):
     media_types: Annotated[tuple[MediaType, ...], Field(min_length=1)]
 
 
+class SlotLimits(InputLimits):
+    required: Literal[True] | None = None  # the model can't do without, whatever the kind says
+    polarity: Literal["white_changes", "black_changes"] | None = (
+        None  # of a matte; white_changes unless given
+    )
+
+
 class ControlLimits(_Strict):
     values: tuple[str | int, ...] | None = None
     min: float | None = None
@@ -78,10 +86,12 @@ class ControlLimits(_Strict):
 
 
 class Limits(_Strict):
+    prompt: Literal["required", "refused"] | None = None  # where its kinds leave it open
     prompt_max_chars: PositiveInt | None = None
     negative_prompt_max_chars: PositiveInt | None = None
+    search_prompt_max_chars: PositiveInt | None = None  # else as the prompt
     request_max_bytes: PositiveInt | None = None
-    inputs: dict[InputSlot, InputLimits] = {}
+    inputs: dict[InputSlot, SlotLimits] = {}
     controls: dict[str, ControlLimits] = {}
     picture: InputLimits | None = None  # a picture that is embedded or judged
     pictures_max: PositiveInt | None = None  # of one judgement
@@ -104,8 +114,29 @@ class Terms(_Strict):
     source: Text
 
 
+class NativeMode(_Strict):
+    words: Text
+    picture: Text
+
+
+class NativeEntry(_Strict):
+    """The members of the model's own language. Controls that aren't named here are sent under our names."""
+
+    inputs: dict[InputSlot, Text] = {}
+    controls: dict[str, Text] = {}
+    search_prompt: Text | None = None
+    mode: NativeMode | None = None  # what it calls a request of words alone, and one with a picture
+
+
+class DraftEntry(_Strict):
+    model: Text | None = None
+    controls: dict[str, str | bool | int | float] = {}
+    input_max_pixels: PositiveInt | None = None
+
+
 class ModelEntry(_Strict):
     id: Text
+    version: Text | None = None
     name: Text
     provider: Text
     dialect: Text
@@ -120,6 +151,7 @@ class ModelEntry(_Strict):
     controls: tuple[str, ...]
     seed: Literal["honoured", "unsupported"]
     limits: Limits
+    native: NativeEntry = NativeEntry()
     on_unknown: Literal["retry", "hold"]
     max_running: Annotated[int, Field(ge=0)]
     timeout_seconds: PositiveInt
@@ -180,6 +212,13 @@ class ModelEntry(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _its_kinds_can_be_asked(self) -> Self:
+        if self.lifecycle != "eol" and self.kinds:
+            for fault in (*_native_faults(self), *_kind_faults(self)):
+                raise ValueError(fault)
+        return self
+
+    @model_validator(mode="after")
     def _every_length_sold_has_a_price(self) -> Self:
         if self.lifecycle == "eol" or self.price.unit != "second":
             return self
@@ -192,7 +231,42 @@ class ModelEntry(_Strict):
         return self
 
 
+def _native_faults(entry: ModelEntry) -> Iterator[str]:
+    slots, members = entry.limits.inputs, entry.native.inputs
+    for slot in sorted(slots.keys() - members.keys()):
+        yield f"native.inputs doesn't say under which member a {slot.value} is sent"
+    for slot in sorted(members.keys() - slots.keys()):
+        yield f"native.inputs names {slot.value}, which has no limits.inputs"
+    for name in entry.native.controls:
+        if name not in entry.controls:
+            yield f"native.controls names {name!r}, which is not among the model's controls"
+    for kind in entry.kinds:
+        sent = [members[slot] for slot in sorted(_sent(kind)) if slot in members]
+        if len(set(sent)) < len(sent):
+            yield f"native.inputs sends two pictures of a {kind.value} under one member"
+        if RULES[kind].search == "required" and entry.native.search_prompt is None:
+            yield f"{kind.value} needs native.search_prompt: the member of what is looked for"
+
+
+def _kind_faults(entry: ModelEntry) -> Iterator[str]:
+    limits = entry.limits.inputs
+    for kind in entry.kinds:
+        rule = RULES[kind]
+        for slot in sorted(rule.required - rule.not_sent - limits.keys()):
+            yield f"{kind.value} needs a {slot.value}, and limits.inputs has none"
+        for slot, each in limits.items():
+            if each.required and slot not in _sent(kind):
+                yield f"the model needs a {slot.value}, and a {kind.value} has none"
+        if rule.prompt == "required" and entry.limits.prompt == "refused":
+            yield f"{kind.value} needs a prompt, and limits.prompt refuses it"
+
+
+def _sent(kind: Kind) -> frozenset[InputSlot]:
+    return RULES[kind].slots - RULES[kind].not_sent
+
+
 class CatalogueFile(_Strict):
     version: Literal[1]
     defaults: dict[Kind | LanguageTask, Text] = {}
+    drafts: dict[Kind, DraftEntry] = {}
     models: tuple[ModelEntry, ...] = ()

@@ -1,18 +1,18 @@
-"""Stability image services that work on a plate: outpaint, erase object, inpaint.
+"""Stability image services: a picture, or two, that are worked on or kept to.
 
-Native bodies as in the Amazon Bedrock user guide, "Stability AI Image Services". A mask is white where the model
-works, which is also what our mattes mean, so it is sent as it is.
+Native bodies as in the Amazon Bedrock user guide, "Stability AI Image Services". They differ in what they call their
+pictures and texts, which controls they have and how large a picture may be: all of that is on the card of each. A
+mask is white where the model works, which is also what our mattes mean.
 """
 
-import base64
 from typing import Any
 
 from circletake.dialects.answers import read_failure, read_stability
 from circletake.dialects.checks import check_request
 from circletake.dialects.contract import RequestShape, shape_of
 from circletake.dialects.fitted import require_fitted
+from circletake.dialects.members import encoded_members, named, texts
 from circletake.dialects.reports import report_controls, sent
-from circletake.domain.kinds import InputSlot
 from circletake.domain.pictures import (
     ControlReport,
     Filtered,
@@ -24,8 +24,8 @@ from circletake.domain.pictures import (
 )
 
 
-class StabilityEdit:
-    """Work on a plate. What one service takes (mask, words, extents) is on its card."""
+class StabilityService:
+    """Upscale, edit, control. What one service takes is on its card."""
 
     def check(self, request: RequestShape, card: ModelCard) -> list[Violation]:
         found = check_request(request, card)
@@ -40,17 +40,9 @@ class StabilityEdit:
     def build(self, request: ModelRequest, card: ModelCard) -> dict[str, Any]:
         shape = shape_of(request)
         require_fitted(request, self.check(shape, card), card)
-        native = sent(self.controls(shape, card))
-        native.update(native.pop("extend", {}))
-        if request.prompt is not None:
-            native["prompt"] = request.prompt
-        if request.negative_prompt is not None:
-            native["negative_prompt"] = request.negative_prompt
-        native["image"] = base64.b64encode(request.inputs[InputSlot.PLATE].data).decode("ascii")
-        matte = request.inputs.get(InputSlot.MATTE)
-        if matte is not None:
-            native["mask"] = base64.b64encode(matte.data).decode("ascii")
-        return native
+        values = sent(self.controls(shape, card))
+        extend = values.pop("extend", {})
+        return {**named({**values, **extend}, card), **texts(request, card), **encoded_members(request, card)}
 
     def read(self, answer: bytes) -> Pictures | Filtered | Unusable:
         return read_stability(answer)
