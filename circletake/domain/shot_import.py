@@ -39,11 +39,13 @@ def plan_import(
     shots: Mapping[str, ShotValues],
     sequences: Mapping[str, str | None],
     episodes: Iterable[str],
+    *,
+    only_new: bool = False,
 ) -> ImportPlan:
     """Plan an import against what the production has: shots by code, sequences with their episodes, episodes.
 
     The first row with a code wins, later ones are refused. A sequence that isn't there is made, and its episode;
-    one that is there is never moved to another episode.
+    one that is there is never moved to another episode. `only_new`: no shot that is there is changed.
     """
     first_line: dict[str, int] = {}
     made: dict[str, str | None] = {}
@@ -57,6 +59,12 @@ def plan_import(
             )
         before = shots.get(row.code)
         after = _after(before or ShotValues(), row)
+        if only_new and before is not None and before != after:
+            found.append(
+                Violation(
+                    "/code", "code_taken", "There is a shot with this code, and it says something else."
+                )
+            )
         if not {"/frame_in", "/frame_out"} & {violation.pointer for violation in found}:
             found += frame_violations(after.frame_in, after.frame_out)
         if not found:

@@ -25,6 +25,7 @@ from circletake.usecases.enforce_consistency import judging_lost
 from circletake.usecases.events import wake_dispatcher, wake_waiters
 from circletake.usecases.inspect_media import announce_media
 from circletake.usecases.inspect_reference import give_up_reference
+from circletake.usecases.language.end_language import give_up_language
 from circletake.usecases.material_work import ENDED
 from circletake.usecases.permission.screen_inputs import not_screened
 from circletake.usecases.publish_file import take_away_unrecorded
@@ -139,6 +140,7 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
         "notify": _give_up_delivery,
         "challenge": _give_up_challenge,
         "preview": give_up_preview,
+        "language": give_up_language,
     }
     if dead.kind in ends:  # a purge or a sheet has nothing that waits for it
         await ends[dead.kind](session, step.tenant_id, dead.subject_id)

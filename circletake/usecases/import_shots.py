@@ -71,21 +71,44 @@ async def import_shots(
             remembered = await replay(session, seal, tenant_id, claim)
             if remembered is not None:
                 return remembered
-        await _hold(session, tenant_id, production_id, writes=not dry_run)
-        known = await _known(session, seal, tenant_id, production_id, [row.code for row in rows])
-        plan = plan_import(rows, known.shots, known.sequences, known.episode_ids)
+        report = await import_rows(
+            session, seal, tenant_id, production_id, rows, write=not dry_run, atomic=atomic
+        )
         if dry_run:
-            return answer(ImportReport(plan, known.shot_ids, written=False))
-        refused = plan.count("refused")
+            return answer(report)
+        refused = report.plan.count("refused")
         if atomic and refused:
             raise RowsRefused(
                 f"{refused} of {len(rows)} rows are refused, so nothing was imported: see `report`.",
-                report=describe(ImportReport(plan, known.shot_ids, written=False)),
+                report=describe(report),
             )
-        await _write(session, seal, tenant_id, production_id, plan, known)
-        reply = answer(ImportReport(plan, known.shot_ids, written=True))
+        reply = answer(report)
         await remember(session, seal, tenant_id, claim, reply)
     return reply
+
+
+async def import_rows(
+    session: TenantSession,
+    seal: Seal,
+    tenant_id: UUID,
+    production_id: UUID,
+    rows: Sequence[ShotRow],
+    *,
+    write: bool,
+    atomic: bool,
+    only_new: bool = False,
+) -> ImportReport:
+    """Plan an import in the caller's transaction, and write it: nothing where one row is refused and it is `atomic`.
+
+    `only_new`: a shot that is there and says something else is refused, not changed. Raises NotFound.
+    """
+    await _hold(session, tenant_id, production_id, writes=write)
+    known = await _known(session, seal, tenant_id, production_id, [row.code for row in rows])
+    plan = plan_import(rows, known.shots, known.sequences, known.episode_ids, only_new=only_new)
+    written = write and not (atomic and plan.count("refused"))
+    if written:
+        await _write(session, seal, tenant_id, production_id, plan, known)
+    return ImportReport(plan, known.shot_ids, written=written)
 
 
 async def _hold(session: TenantSession, tenant_id: UUID, production_id: UUID, *, writes: bool) -> None:

@@ -1,4 +1,5 @@
-"""Looking at pictures: references, material of checks and their conclusion, people nobody declared."""
+"""Looking at pictures - references, material of checks and their conclusion, people nobody declared - and asking
+language models."""
 
 from collections.abc import Mapping
 
@@ -6,6 +7,7 @@ from circletake.usecases.call_model import PaidCall
 from circletake.usecases.conclude_check import conclude_check
 from circletake.usecases.inspect_reference import inspect_reference
 from circletake.usecases.judge_material import judge_material
+from circletake.usecases.language.ask_language_model import ask_language_model
 from circletake.usecases.permission.screen_inputs import screen_inputs
 from circletake.usecases.steps import ClaimedStep
 from circletake.usecases.tools import Tools
@@ -25,4 +27,13 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def screen(step: ClaimedStep, _: PaidCall) -> None:
         await screen_inputs(tools, step)
 
-    return {"reference": reference, "judge": judge, "conclude": conclude, "screen": screen}
+    async def language(step: ClaimedStep, paid: PaidCall) -> None:
+        await ask_language_model(tools, step, paid)
+
+    return {
+        "reference": reference,
+        "judge": judge,
+        "conclude": conclude,
+        "screen": screen,
+        "language": language,
+    }
