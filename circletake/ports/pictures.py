@@ -143,12 +143,14 @@ class PictureDesk(Protocol):
         *,
         limits: Mapping[str, Any],
         grayscale: bool = False,
+        invert: bool = False,
         size: tuple[int, int] | None = None,
     ) -> "ModelInput":
         """Re-encode a picture as 8-bit PNG or JPEG inside a model's limits (sides, pixels, ratio, bytes).
 
-        `grayscale` reads a matte and makes it black and white: white is what changes. `size` (width, height) sets
-        the size instead of the limits, so that a matte meets its plate. Raises PictureRefused when nothing fits.
+        `grayscale` reads a matte and makes it black and white: white is what changes, or, with `invert`, black.
+        `size` (width, height) sets the size instead of the limits, so that a matte meets its plate. Raises
+        PictureRefused when nothing fits.
         """
         ...
 

@@ -14,6 +14,8 @@ from circletake.records.media import MediaFile
 from circletake.usecases.take_work import TakeWork
 from circletake.usecases.tools import Tools
 
+BLACK_CHANGES = "black_changes"  # our own mattes are white where the picture changes
+
 
 async def fit_inputs(tools: Tools, work: TakeWork) -> dict[InputSlot, Picture]:
     """Return every input that is sent, inside the model's limits. The plate first: a matte follows its size."""
@@ -26,9 +28,11 @@ async def fit_inputs(tools: Tools, work: TakeWork) -> dict[InputSlot, Picture]:
 
 
 def _key(work: TakeWork, slot: InputSlot, file: MediaFile) -> str:
-    """One per model and, for a matte, per plate: takes of one generation may differ in both."""
+    """One per model as its card says it is (limits, polarity) and, for a matte, per plate: takes of one generation may
+    differ in both."""
     plate = work.inputs.get(InputSlot.PLATE)
-    fitted_for = hashlib.sha256(f"{work.card.id} {plate.sha256 if plate else ''}".encode()).hexdigest()
+    for_model = f"{work.card.fingerprint} {plate.sha256 if plate else ''}"
+    fitted_for = hashlib.sha256(for_model.encode()).hexdigest()
     return f"{work.staging}/inputs/{slot}-{file.sha256[:16]}-{fitted_for[:8]}"
 
 
@@ -52,6 +56,7 @@ async def _fit(
             path,
             limits=limits,
             grayscale=slot is InputSlot.MATTE,
+            invert=slot is InputSlot.MATTE and limits.get("polarity") == BLACK_CHANGES,
             size=(plate.width, plate.height) if plate and slot is InputSlot.MATTE else None,
         )
     picture = Picture(made.data, made.media_type, made.width, made.height, made.scale)

@@ -88,6 +88,14 @@ async def test_a_matte_is_sent_black_and_white_at_its_plates_size(desk, file):
     assert set(np.unique(np.asarray(picture))) == {0, 255}
 
 
+async def test_a_matte_is_inverted_for_a_model_that_changes_what_is_black(desk, file):
+    """Exactly the other polarity, half grey included."""
+    ramp = png_bytes(np.tile(np.arange(256, dtype=np.uint8), (64, 1)))
+    white = await desk.for_model(file("m", ramp), limits={}, grayscale=True, size=(256, 64))
+    black = await desk.for_model(file("m", ramp), limits={}, grayscale=True, invert=True, size=(256, 64))
+    assert np.array_equal(np.asarray(opened(white.data)), 255 - np.asarray(opened(black.data)))
+
+
 async def test_a_turned_photo_reaches_the_model_upright(desk, file):
     """A phone's photo isn't sent lying on its side."""
     exif = Image.Exif()

@@ -29,11 +29,12 @@ def for_model(
     bounds: Bounds,
     *,
     grayscale: bool,
+    invert: bool,
     size: tuple[int, int] | None,
 ) -> ModelInput:
     from circletake.adapters.vision.modelinput import prepare
 
-    return prepare(path, limits, bounds, grayscale=grayscale, size=size)
+    return prepare(path, limits, bounds, grayscale=grayscale, invert=invert, size=size)
 
 
 def lay_back(job: Mapping[str, Any], bounds: Bounds) -> CompositeReport:

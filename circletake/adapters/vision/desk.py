@@ -80,6 +80,7 @@ class VisionPictureDesk:
         *,
         limits: Mapping[str, Any],
         grayscale: bool = False,
+        invert: bool = False,
         size: tuple[int, int] | None = None,
     ) -> ModelInput:
         """Re-encode a picture as 8-bit PNG or JPEG inside a model's limits. Raises PictureRefused.
@@ -87,7 +88,15 @@ class VisionPictureDesk:
         There is no colour management: the model gets the file's own codes, 16-bit ones rounded to 8. Alpha is
         dropped.
         """
-        call = partial(calls.for_model, path, dict(limits), self._bounds, grayscale=grayscale, size=size)
+        call = partial(
+            calls.for_model,
+            path,
+            dict(limits),
+            self._bounds,
+            grayscale=grayscale,
+            invert=invert,
+            size=size,
+        )
         return await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
 
     async def lay_back(

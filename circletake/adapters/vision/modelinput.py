@@ -25,11 +25,13 @@ def prepare(
     bounds: Bounds,
     *,
     grayscale: bool,
+    invert: bool,
     size: tuple[int, int] | None,
 ) -> ModelInput:
     """Decode to 8 bits without colour management, drop alpha, scale, encode. Raises PictureRefused.
 
-    The picture is PNG, or JPEG where PNG has more than the limits' `max_bytes`. A matte is PNG, black and white.
+    The picture is PNG, or JPEG where PNG has more than the limits' `max_bytes`. A matte is PNG, black and white;
+    `invert` is for a model that changes what is black.
     """
     if grayscale:
         pixels, _ = read_matte(path, bounds)
@@ -42,7 +44,8 @@ def prepare(
         raise PictureRefused("unsupported", str(fault)) from None
     scaled = _scaled(pixels, source, fitted)
     if grayscale:
-        scaled = np.where(scaled >= _MATTE_THRESHOLD, 255, 0).astype(np.uint8)
+        white, black = (0, 255) if invert else (255, 0)
+        scaled = np.where(scaled >= _MATTE_THRESHOLD, white, black).astype(np.uint8)
     data, media_type = _encoded(scaled, limits, matte=grayscale)
     return ModelInput(
         data=data,
