@@ -1,8 +1,10 @@
 """Tables. Importing this package registers every one of them with `Record.metadata`."""
 
 from circletake.records import (
+    batches,
     beta,
     characters,
+    choice,
     consistency,
     context,
     events,
@@ -26,8 +28,10 @@ from circletake.records.base import Record
 
 __all__ = [
     "Record",
+    "batches",
     "beta",
     "characters",
+    "choice",
     "consistency",
     "context",
     "events",

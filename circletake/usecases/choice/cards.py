@@ -1,17 +1,45 @@
 """The card of the model that a take runs with."""
 
+from uuid import UUID
+
+from sqlalchemy import select
+
 from circletake.domain.pictures import ModelCard
 from circletake.ports import ModelCatalogue
+from circletake.records.choice import ModelChoice
 from circletake.records.generations import Generation, Take
 from circletake.records.session import TenantSession
+from circletake.usecases.choice.choose_model import as_choice, card_under
 from circletake.usecases.effective_take import model_of
 
 
 async def card_of(
-    session: TenantSession,  # noqa: ARG001
-    catalogue: ModelCatalogue,
-    generation: Generation,
-    take: Take,
+    session: TenantSession, catalogue: ModelCatalogue, generation: Generation, take: Take
 ) -> ModelCard | None:
-    """Return the card; None when nothing knows the model any more."""
-    return catalogue.get(model_of(generation, take))
+    """Return the card, as the choice keeps it that the take was made under, whatever the catalogue and the production
+    say by now; None when nothing knows the model any more."""
+    return await card_kept(
+        session, catalogue, generation.tenant_id, lock_of(generation, take), model_of(generation, take)
+    )
+
+
+def lock_of(generation: Generation, take: Take) -> UUID | None:
+    """Return the production's choice that a take was made under: its own where it fell back, else its generation's."""
+    own = (take.changes or {}).get("lock_id")
+    return UUID(own) if own else generation.model_lock_id
+
+
+async def card_kept(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    tenant_id: UUID,
+    lock_id: UUID | None,
+    model_id: str,
+) -> ModelCard | None:
+    """Return a model's card under a choice, an older one too."""
+    if lock_id is None:
+        return catalogue.get(model_id)
+    row = await session.scalar(
+        select(ModelChoice).where(ModelChoice.tenant_id == tenant_id, ModelChoice.id == lock_id)
+    )
+    return card_under(catalogue, as_choice(row) if row else None, model_id)

@@ -1,0 +1,1 @@
+"""Which models a production chose, and what follows when one of them fails or ends."""
