@@ -16,6 +16,7 @@ from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
 from services.api.requests import refuse_unknown_parameters
 from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS, cuts
+from services.api.routes.admin.invoices import MAX_INVOICE_BYTES
 from services.api.schemas.media import VerifyBody
 from services.api.wiring import Gateway
 
@@ -63,8 +64,11 @@ def build(gateway: Gateway) -> ASGIApp:
         "/v1/consents/*/document": MAX_DOCUMENT_BYTES,
     }
     bounded = BodyLimit(tenant, most=limits.max_body_bytes, larger=larger)
+    bounded_admin = BodyLimit(
+        admin, most=limits.max_body_bytes, larger={"/admin/v1/invoices": MAX_INVOICE_BYTES}
+    )
     return choose(
-        {"/admin": Surroundings(BodyLimit(admin, most=limits.max_body_bytes, larger={}), service="admin")},
+        {"/admin": Surroundings(bounded_admin, service="admin")},
         Surroundings(bounded, service="api"),
     )
 

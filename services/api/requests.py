@@ -18,6 +18,13 @@ from circletake.usecases.idempotency import Answer, IdempotencyClaim
 from services.api.live import LiveEvents, wait_changed
 
 MAX_WAIT_SECONDS = 30
+CSV = "text/csv"
+
+
+def wants_csv(accept: str | None) -> bool:
+    """Whoever names CSV, and names no JSON before it, gets CSV."""
+    kinds = [each.split(";")[0].strip().lower() for each in (accept or "").split(",")]
+    return CSV in kinds and "application/json" not in kinds[: kinds.index(CSV)]
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

@@ -10,6 +10,7 @@ from circletake.adapters.aws import AwsClients, LongLivedCredentials
 from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.catalogue.policies import load_policies
+from circletake.adapters.invoices.aws_cur import AwsCostExports
 from circletake.adapters.kms.vault import KmsVault
 from circletake.adapters.oidc.fetching import DocumentFetcher
 from circletake.adapters.oidc.key_sets import KeySets
@@ -20,6 +21,7 @@ from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.kit.paging import Cursors
 from circletake.ports import ModelCatalogue, ObjectStore, TenantProvisioner, Vault
+from circletake.ports.invoices import InvoiceReader
 from circletake.ports.policies import PolicyShelf
 from circletake.records.session import Database
 from circletake.settings import Settings, require
@@ -41,6 +43,7 @@ class Gateway:
     catalogue: ModelCatalogue
     rules: JudgingRules
     packs: PolicyShelf
+    invoices: InvoiceReader
     vault: Vault
     store: ObjectStore
     provisioner: TenantProvisioner
@@ -90,6 +93,7 @@ def build_gateway(settings: Settings) -> Gateway:
         catalogue=load_catalogue(settings.catalogue.override_path, offline=settings.catalogue.offline),
         rules=load_rules(),
         packs=load_policies(settings.catalogue.policies_dir),
+        invoices=AwsCostExports(),
         vault=vault,
         store=S3ObjectStore(aws, sessions, S3Place(place.s3_endpoint, place.s3_public_endpoint)),
         provisioner=AwsTenantProvisioner(aws, _provisioning(settings)),

@@ -12,6 +12,7 @@ from circletake.domain.money.usage import UsageBy
 from circletake.usecases.money.usage import UsageAsked, find_usage
 from services.api.auth import Reader
 from services.api.problems import ALWAYS
+from services.api.requests import wants_csv
 from services.api.schemas.common import Moment
 from services.api.schemas.usage import UsageReply
 from services.api.wiring import Gateway, gateway
@@ -59,7 +60,7 @@ async def get(
         raise invalid("query.to", "out_of_range", "`to` must be later than `from`.")
     asked = UsageAsked(tuple(dict.fromkeys(group_by)), production_id, since, until)
     found = UsageReply.of(asked, await find_usage(desk.database, who.tenant_id, asked))
-    if _wants_csv(accept):
+    if wants_csv(accept):
         return PlainTextResponse(
             found.csv(),
             media_type=CSV,
@@ -68,9 +69,3 @@ async def get(
     return Response(
         found.model_dump_json(by_alias=True), media_type="application/json", headers={"Vary": "Accept"}
     )
-
-
-def _wants_csv(accept: str | None) -> bool:
-    """Whoever names CSV, and names no JSON before it, gets CSV."""
-    kinds = [each.split(";")[0].strip().lower() for each in (accept or "").split(",")]
-    return CSV in kinds and "application/json" not in kinds[: kinds.index(CSV)]

@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter
 
-from services.api.routes.admin import beta, identity_providers, keys, models, queue, settlements, tenants
+from services.api.routes.admin import (
+    beta,
+    identity_providers,
+    invoices,
+    keys,
+    models,
+    queue,
+    settlements,
+    tenants,
+)
 
 ROUTERS: list[APIRouter] = [
     tenants.router,
@@ -11,5 +20,6 @@ ROUTERS: list[APIRouter] = [
     identity_providers.router,
     queue.router,
     settlements.router,
+    invoices.router,
     models.router,
 ]
