@@ -152,20 +152,24 @@ class _Books:
         )
 
 
+_ALIKE = ("reason", "tenant_id", "model_id", "service", "usage_type", "line_type", "account_id", "unit")
+_OF_APART = ("reason", "tenant_id", "model", "service", "usage_type", "line_type", "account_id", "unit")
+
+
 def _apart(sums: Sequence[InvoiceSum]) -> list[ApartSum]:
     """Add up over the days; the dearest first."""
     lines: dict[tuple[Any, ...], int] = defaultdict(int)
     units: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     usd: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     for each in sums:
-        key = (
-            each.reason, each.tenant_id, each.model_id, each.service, each.usage_type, each.line_type,
-            each.account_id, each.unit,
-        )  # fmt: skip
+        key = tuple(getattr(each, name) for name in _ALIKE)
         lines[key] += each.lines
         units[key] = _EXACT.add(units[key], each.units)
         usd[key] = _EXACT.add(usd[key], each.usd)
-    found = [ApartSum(*key, lines=lines[key], units=units[key], usd=usd[key]) for key in lines]
+    found = [
+        ApartSum(**dict(zip(_OF_APART, key, strict=True)), lines=lines[key], units=units[key], usd=usd[key])
+        for key in lines
+    ]
     return sorted(found, key=lambda each: (each.reason, -each.usd, each.service, each.usage_type))
 
 
