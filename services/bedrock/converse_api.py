@@ -16,13 +16,16 @@ from services.bedrock.faults import Rule
 from services.bedrock.gate import Caller, Gate
 from services.bedrock.http import MAX_BODY, Answer, Request, json_answer
 from services.bedrock.models import Model
+from services.bedrock.orders import WriteOrder
 from services.bedrock.pictures import UnreadablePicture
 from services.bedrock.pool import DrawingDied, DrawingPool, PoolBusy
 from services.bedrock.settings import Settings
 from services.bedrock.sync_api import GARBAGE, cut_short, done, new_call, recorded, strike
 from services.bedrock.work import compare
+from services.bedrock.writing import write
 
-_WORDS = "OFFLINE STAND-IN: this server compares pictures through a tool and has no words of its own."
+_WORDS = "OFFLINE STAND-IN: this server compares pictures and takes texts apart through a tool; it has no words of its own."
+_BLOCKED = "The generated text has been blocked by our content filters."
 
 
 class ConverseApi:
@@ -40,7 +43,7 @@ class ConverseApi:
         model = models.find(identifier, caller.region, self._settings.account, self._controls.models)
         resources = models.resources(model, caller.region, self._settings.account)
         self._gate.authorize(caller, "bedrock:InvokeModel", resources)
-        call_id = await self._log.begin(new_call(request, caller, "Converse", model.called_as))
+        call_id = await self._log.begin(new_call(request, caller, "Converse", model))
         return await recorded(self._log, call_id, self._serve(request, caller, model))
 
     async def _serve(self, request: Request, caller: Caller, model: Model) -> tuple[Answer, Outcome]:
@@ -56,25 +59,42 @@ class ConverseApi:
         if rule is not None and rule.kind == "garbage":
             answer = Answer(200, GARBAGE, {"content-type": "application/json"})
             return cut_short(
-                self._book, "Converse", model, answer, done("garbage", "yes", question.tokens_in, "token")
+                self._book,
+                "Converse",
+                model,
+                answer,
+                done(
+                    "garbage", "yes", question.tokens_in, "token", tokens_in=question.tokens_in, tokens_out=0
+                ),
             )
         document = await self._document(question, rule, arn, began)
-        tokens = document["usage"]["totalTokens"]
+        used = document["usage"]
         name = "filtered" if document["stopReason"] in _STOPPED.values() else "succeeded"
-        outcome = done(name, "yes", tokens, "token")
+        outcome = done(
+            name,
+            "yes",
+            used["totalTokens"],
+            "token",
+            tokens_in=used["inputTokens"],
+            tokens_out=used["outputTokens"],
+        )
         return cut_short(self._book, "Converse", model, json_answer(document), outcome)
 
     async def _document(
         self, question: Question, rule: Rule | None, arn: str, began: float
     ) -> dict[str, Any]:
         if rule is not None and rule.kind in _STOPPED:
-            return converse.words(question, faults.FILTER_TEXTS["image"], _STOPPED[rule.kind], 0)
+            blocked = _BLOCKED if isinstance(question.order, WriteOrder) else faults.FILTER_TEXTS["image"]
+            return converse.words(question, blocked, _STOPPED[rule.kind], 0)
         if rule is not None and rule.kind == "inference_error":
             raise model_failed(arn)
         if question.order is None:
             return converse.words(question, _WORDS, "end_turn", _since(began))
         try:
-            given = await self._pool.run(partial(compare, question.order))
+            if isinstance(question.order, WriteOrder):
+                given = await asyncio.to_thread(write, question.order)
+            else:
+                given = await self._pool.run(partial(compare, question.order))
         except UnreadablePicture:
             raise validation("Could not process image.") from None
         except PoolBusy:

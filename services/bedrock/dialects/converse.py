@@ -1,8 +1,10 @@
-"""Converse for one purpose: pictures under labels, compared aspect by aspect, answered through a forced tool.
+"""Converse for two purposes: pictures under labels, compared aspect by aspect, and texts that are taken apart or put
+together by rule; both answered through a tool.
 
 The shape and its limits are those of the botocore service model of bedrock-runtime (2023-09-30) and its texts: at most
 20 images of a message (some models take fewer), each at most 3.75 MB and 8000 pixels a side. Words are not understood
-here: of a text only its label counts ("reference" or not), so nothing that is written anywhere can sway the answer.
+here: beside a picture only its label counts ("reference" or not), and a text is read by its layout, so nothing that is
+written anywhere can sway the answer.
 """
 
 import base64
@@ -14,8 +16,9 @@ from typing import Any
 
 from services.bedrock.errors import BedrockFault, constraint, validation
 from services.bedrock.models import Model
-from services.bedrock.orders import CompareOrder
+from services.bedrock.orders import CompareOrder, WriteOrder
 from services.bedrock.pictures import UnreadablePicture, read_header
+from services.bedrock.writing import is_writing
 
 MAX_PICTURE_BYTES = 3_750_000
 MAX_SIDE = 8_000
@@ -27,9 +30,9 @@ _UNSERVED = frozenset({"guardrailConfig", "promptVariables", "outputConfig"})
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked; `tool` is None when no tool was forced, and then only words can be answered."""
+    """What was asked; `tool` is None when no tool is to be used, and then only words can be answered."""
 
-    order: CompareOrder | None = field(repr=False)
+    order: CompareOrder | WriteOrder | None = field(repr=False)
     tool: str | None
     tokens_in: int
     max_tokens: int | None
@@ -45,7 +48,7 @@ def parse(body: bytes, model: Model) -> Question:
         raise BedrockFault(400, "SerializationException", "The request body is not a JSON object.")
     for name in sorted(_UNSERVED & document.keys()):
         raise validation(f"{name} is not served by the offline model server.")
-    max_tokens = _inference(document.get("inferenceConfig"))
+    max_tokens = _inference(document.get("inferenceConfig"), model)
     references: list[bytes] = []
     shots: list[bytes] = []
     texts = len(json.dumps([document.get("system"), document.get("toolConfig")]))
@@ -54,13 +57,16 @@ def parse(body: bytes, model: Model) -> Question:
         (references if "reference" in label.casefold() else shots).append(data)
         pixels += size
     texts += _text_length(document)
-    tool, schema = _tool(document.get("toolConfig"))
+    tool, schema = _tool(document.get("toolConfig"), model)
     tokens = texts // _CHARACTERS_PER_TOKEN + round(pixels * _TOKENS_PER_PIXEL)
-    order = CompareOrder(tuple(references), tuple(shots), schema) if tool is not None else None
-    return Question(order, tool, tokens, max_tokens)
+    if tool is None:
+        return Question(None, None, tokens, max_tokens)
+    if is_writing(schema):
+        return Question(WriteOrder(_said(document), schema), tool, tokens, max_tokens)
+    return Question(CompareOrder(tuple(references), tuple(shots), schema), tool, tokens, max_tokens)
 
 
-def _inference(config: object) -> int | None:
+def _inference(config: object, model: Model) -> int | None:
     if config is None:
         return None
     if not isinstance(config, dict):
@@ -71,6 +77,10 @@ def _inference(config: object) -> int | None:
             raise validation(f"inferenceConfig.{name} must be a number.")
         if value is not None and not 0 <= value <= 1:
             raise constraint(value, f"inferenceConfig.{name}", "have value between 0 and 1")
+        if value is not None and not model.samples:
+            raise validation(
+                f"The model returned the following errors: `{name}` is not supported for this model."
+            )
     most = config.get("maxTokens")
     if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
         raise constraint(most, "inferenceConfig.maxTokens", "have value greater than or equal to 1")
@@ -138,8 +148,9 @@ def _picture(image: object) -> tuple[bytes, int]:
     return data, header.width * header.height
 
 
-def _tool(config: object) -> tuple[str | None, dict[str, Any]]:
-    """The one tool that must be used, and its schema. (None, {}) when the model is free to answer in words."""
+def _tool(config: object, model: Model) -> tuple[str | None, dict[str, Any]]:
+    """The tool that is used, and its schema: the one that must be, or the only one that asks for what is found in a
+    text. (None, {}) when the answer is words."""
     if config is None:
         return None, {}
     tools = config.get("tools") if isinstance(config, dict) else None
@@ -153,6 +164,11 @@ def _tool(config: object) -> tuple[str | None, dict[str, Any]]:
             raise validation("The value at toolConfig.tools.0.toolSpec.inputSchema.json.type must be object.")
         specs[str(spec.get("name"))] = schema
     choice = config.get("toolChoice") or {"auto": {}}
+    if not model.forces_tools and not {"tool", "any"}.isdisjoint(choice):
+        raise validation(
+            'The model returned the following errors: tool_choice: type "tool" and "any" are not supported for '
+            "this model."
+        )
     if "tool" in choice:
         name = choice["tool"].get("name") if isinstance(choice["tool"], dict) else None
         if name not in specs:
@@ -160,7 +176,15 @@ def _tool(config: object) -> tuple[str | None, dict[str, Any]]:
         return name, specs[name]
     if "any" in choice:
         return next(iter(specs.items()))
-    return None, {}
+    writing = [(name, schema) for name, schema in specs.items() if is_writing(schema)]
+    return writing[0] if len(writing) == 1 else (None, {})
+
+
+def _said(document: Mapping[str, Any]) -> str:
+    """All that the user wrote."""
+    return "\n".join(
+        str(block["text"]) for content in _messages(document) for block in content if "text" in block
+    )
 
 
 def _text_length(document: Mapping[str, Any]) -> int:
