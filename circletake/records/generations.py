@@ -23,6 +23,7 @@ class Generation(TenantRecord):
         belongs_to("productions", "production_id"),
         belongs_to("shots", "shot_id"),
         belongs_to("takes", "finish_of", use_alter=True),
+        belongs_to("generation_batches", "batch_id"),
         Index(
             "ix_generations_batch",
             "tenant_id",

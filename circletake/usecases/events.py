@@ -11,6 +11,7 @@ from circletake.kit.ids import new_id
 from circletake.records.events import WebhookDelivery
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
+from circletake.records.together import insert_together
 
 STEPS_CHANNEL = "circletake_steps"
 EVENTS_CHANNEL = "circletake_events"
@@ -21,6 +22,11 @@ _NOTIFY = text("select pg_notify(:channel, :payload)")
 ENDPOINTS_ASKED = """
     array(select id from webhook_endpoints
           where tenant_id = :tenant_id and state = 'active' and event_types @> array[cast(:type as text)])
+"""
+# the same for several :types, each endpoint with all that it asked for
+ENDPOINTS_BY_TYPE = """
+    coalesce((select jsonb_agg(jsonb_build_array(id, event_types)) from webhook_endpoints
+              where tenant_id = :tenant_id and state = 'active' and event_types && cast(:types as text[])), '[]')
 """
 _IDS = (bindparam("id", type_=Uuid()), bindparam("tenant_id", type_=Uuid()), bindparam("data", type_=JSONB()))
 _RECORD = text(
@@ -76,6 +82,39 @@ async def record_event(
     return event_id
 
 
+async def deliver_events(
+    session: TenantSession,
+    tenant_id: UUID,
+    events: Sequence[Mapping[str, Any]],
+    asked: Sequence[tuple[str, Sequence[str]]],
+) -> None:
+    """Queue the deliveries of events that are written already. `asked`: what ENDPOINTS_BY_TYPE found."""
+    deliveries = [
+        {"id": new_id(), "tenant_id": tenant_id, "endpoint_id": endpoint_id, "event_id": event["id"]}
+        for event in events
+        for endpoint_id, types in asked
+        if event["type"] in types
+    ]
+    if deliveries:
+        await insert_together(
+            session,
+            (WebhookDelivery, deliveries),
+            (Step, [_delivery_step(tenant_id, row["endpoint_id"], row["id"]) for row in deliveries]),
+            then="select 1",
+        )
+
+
+def _delivery_step(tenant_id: UUID, endpoint_id: UUID | str, delivery_id: UUID) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "kind": "notify",
+        "lane": "notify",
+        "capped_by": f"endpoint:{endpoint_id}",
+        "subject_id": delivery_id,
+    }
+
+
 async def queue_deliveries(
     session: TenantSession, tenant_id: UUID, event_id: UUID, endpoints: Sequence[UUID]
 ) -> None:
@@ -91,14 +130,5 @@ async def queue_delivery(session: TenantSession, tenant_id: UUID, endpoint_id: U
             id=delivery_id, tenant_id=tenant_id, endpoint_id=endpoint_id, event_id=event_id
         )
     )
-    await session.execute(
-        insert(Step).values(
-            id=new_id(),
-            tenant_id=tenant_id,
-            kind="notify",
-            lane="notify",
-            capped_by=f"endpoint:{endpoint_id}",
-            subject_id=delivery_id,
-        )
-    )
+    await session.execute(insert(Step).values(_delivery_step(tenant_id, endpoint_id, delivery_id)))
     return delivery_id

@@ -11,6 +11,7 @@ from circletake.domain.controls import take_seed
 from circletake.domain.kinds import InputSlot
 from circletake.domain.people import PLATFORM, Actor
 from circletake.domain.permission.holds import HoldReason, first_reason
+from circletake.domain.policy.packs import Outcome
 from circletake.domain.takes import TakeState
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
@@ -21,11 +22,11 @@ from circletake.usecases.generation_events import event_data
 from circletake.usecases.ledger import entry_row
 from circletake.usecases.money.reservations import NOTHING
 from circletake.usecases.permission.gate_request import Permit
-from circletake.usecases.permission.open_holds import hold_row, ledger_body
+from circletake.usecases.permission.open_holds import hold_data, hold_row, ledger_body
 from circletake.usecases.plan_enforcement import EnforcementPlan, enforcement_rows
 from circletake.usecases.plan_generation import GenerationRequest, Plan
-from circletake.usecases.policy.evaluate import evaluation_row
-from circletake.usecases.take_steps import screen_step, step_for_take
+from circletake.usecases.policy.evaluate import evaluation_row, notice_data
+from circletake.usecases.take_steps import expiry_step, screen_step, step_for_take
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,13 @@ class GenerationRows:
     takes: Sequence[dict[str, Any]]
     steps: Sequence[dict[str, Any]]
     entry: dict[str, Any]
-    event: dict[str, Any]
+    events: Sequence[dict[str, Any]]  # in their order, numbered from 1
     enforcement_id: UUID | None = None
     enforcing: Sequence[tuple[type[Record], Sequence[dict[str, Any]]]] = ()
     more_entries: Sequence[dict[str, Any]] = ()
     holds: Sequence[dict[str, Any]] = ()
     evaluations: Sequence[dict[str, Any]] = ()
+    expiry: Sequence[dict[str, Any]] = ()  # the step that ends what is held when its deadline has come
 
     def view(self, request: GenerationRequest) -> GenerationView:
         return GenerationView(
@@ -91,6 +93,8 @@ def generation_rows(
         _take_row(tenant_id, generation_id, number, plan, waits, now)
         for number in range(1, request.takes + 1)
     ]
+    events = _events(tenant_id, record, holds, permit)
+    generation["event_seq"] = record.event_seq = len(events)
     return GenerationRows(
         record,
         generation,
@@ -114,14 +118,7 @@ def generation_rows(
             entry_id=generation["ledger_entry_id"],
             body=_ledger_body(seal, request, plan, actor, permit, takes),
         ),
-        {
-            "id": new_id(),
-            "tenant_id": tenant_id,
-            "generation_id": generation_id,
-            "seq": generation["event_seq"],
-            "type": "generation.held" if holds else "generation.queued",
-            "data": event_data(record, state=generation["state"]),
-        },
+        events,
         more_entries=[
             entry_row(
                 seal,
@@ -145,7 +142,33 @@ def generation_rows(
                 facts=permit.policy.facts,
             )
         ],
+        expiry=[expiry_step(tenant_id, generation_id, request.deadline_at)]
+        if permit.holds and request.deadline_at is not None
+        else [],
     )
+
+
+def _events(
+    tenant_id: UUID, generation: Generation, holds: Sequence[dict[str, Any]], permit: Permit
+) -> list[dict[str, Any]]:
+    """What is told of a generation that was accepted: that it is queued or held, by what, and what rules only want
+    told."""
+    state = "generation.held" if holds else "generation.queued"
+    told = [(state, event_data(generation, state=generation.state))]
+    told += [("hold.opened", hold_data(generation, row)) for row in holds]
+    if permit.policy is not None and permit.policy.evaluation.of(Outcome.NOTIFY):
+        told.append(("policy.notified", event_data(generation, **notice_data(permit.policy.evaluation))))
+    return [
+        {
+            "id": new_id(),
+            "tenant_id": tenant_id,
+            "generation_id": generation.id,
+            "seq": number,
+            "type": event_type,
+            "data": data,
+        }
+        for number, (event_type, data) in enumerate(told, start=1)
+    ]
 
 
 def _steps(
@@ -224,12 +247,14 @@ def _generation_row(
             f"generations.client_metadata:{generation_id}",
         ),
         "seed": plan.seed,
-        "controls": dict(request.controls),
+        "controls": dict(plan.controls),
         "controls_report": [asdict(line) for line in plan.controls_report],
         "strict": request.strict,
         "quality": request.quality.value,
         "finish_of": request.finish_of,
         "model_lock_id": plan.model_lock_id,
+        "batch_id": request.batch_id,
+        "batch_line": request.batch_line,
         "deadline_at": request.deadline_at,
         "external_ref": request.external_ref,
         "context_refs": {
@@ -241,7 +266,7 @@ def _generation_row(
         "requested_by_person": actor.person_id,
         "use": request.use.stored(),
         "depicts": permit.depicted,
-        "event_seq": 1,  # its first event is written with it
+        "event_seq": 0,  # its first events are written with it
         "ledger_entry_id": new_id(),
     }
 
@@ -297,6 +322,7 @@ def _ledger_body(
         else None,
         "quality": request.quality.value,
         "finish_of": str(request.finish_of) if request.finish_of else None,
+        **({"batch": str(request.batch_id), "line": request.batch_line} if request.batch_id else {}),
         "controls_hash": seal.keyed_hash(repr(sorted(request.controls.items())).encode()),
         "inputs": {
             slot.value: {"media": str(file.id), "sha256": file.sha256, "rights": file.rights_basis}

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from circletake.dialects.registry import dialect_for
 from circletake.domain import costs
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.controls import SEED_MAX, SEED_MIN, check_controls, strict_violations
+from circletake.domain.drafts import NO_DRAFT, draft_controls, drafted, drafted_report
 from circletake.domain.errors import Invalid
 from circletake.domain.kinds import RULES, SLOT_ROLES, InputSlot, Kind, Quality
 from circletake.domain.pictures import ControlReport, InputShape, ModelCard, Violation
@@ -23,13 +24,14 @@ from circletake.ports import ModelCatalogue
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
-from circletake.usecases.choice.choose_model import choose_model, production_models
+from circletake.usecases.choice.choose_model import ProductionModels, choose_model, production_models
 from circletake.usecases.plan_enforcement import (
     Enforced,
     EnforcementPlan,
     EnforcementRequest,
     plan_enforcement,
 )
+from circletake.usecases.resolve_material import is_one_of
 
 MAX_TAKES = 20
 MAX_METADATA_BYTES = 8 * 1024
@@ -59,6 +61,8 @@ class GenerationRequest:
     depicts: Sequence[UUID] = ()  # characters
     use: UseDeclaration = field(default_factory=UseDeclaration)
     finish_of: UUID | None = None  # a circled take
+    batch_id: UUID | None = None
+    batch_line: int | None = None  # of the batch's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,22 @@ class Plan:
     production: Production
     shot: Shot | None
     inputs: Mapping[InputSlot, MediaFile]
+    controls: Mapping[str, Any]  # as asked for; a draft's own instead where it has some
     controls_report: Sequence[ControlReport]
     quote: costs.Quote
     seed: int | None  # of the first take; None where the model takes none
     model_lock_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What requests of one production are checked against, read once for all of them. Media files are locked, so that
+    none can be withdrawn between this look and the rows that use it."""
+
+    production: Production | None
+    models: ProductionModels
+    shots: Mapping[UUID, Shot] = field(default_factory=dict)
+    media: Mapping[UUID, MediaFile] = field(default_factory=dict)
 
 
 async def plan_generation(
@@ -88,24 +104,50 @@ async def plan_generation(
 
     `production` saves a look when the caller has it already. Raises Invalid with every violation that was found, not only the first.
     """
+    planning = await read_planning(
+        session, tenant_id, request.production_id, [request], production=production
+    )
+    return plan_request(planning, catalogue, request, now=now)
+
+
+async def read_planning(
+    session: TenantSession,
+    tenant_id: UUID,
+    production_id: UUID,
+    requests: Collection[GenerationRequest],
+    *,
+    production: Production | None = None,
+) -> Planning:
+    """Read what these requests of one production have to fit."""
     if production is None:
         production = await session.scalar(
-            select(Production).where(
-                Production.tenant_id == tenant_id, Production.id == request.production_id
-            )
+            select(Production).where(Production.tenant_id == tenant_id, Production.id == production_id)
         )
-    shot, media = await _load(session, tenant_id, request)
+    shots, media = await _load(session, tenant_id, production_id, requests)
+    return Planning(production, await production_models(session, tenant_id, production_id), shots, media)
+
+
+def plan_request(
+    planning: Planning, catalogue: ModelCatalogue, request: GenerationRequest, *, now: datetime
+) -> Plan:
+    """Check one request against what was read. Raises Invalid with every violation that was found."""
+    production, media = planning.production, planning.media
+    shot = None if request.shot_id is None else planning.shots.get(request.shot_id)
     found = [*_context_violations(request, production, shot)]
     found += _text_violations(request, now)
     chosen = choose_model(
         catalogue,
-        await production_models(session, tenant_id, request.production_id),
+        planning.models,
         kind=request.kind,
         asked=request.model,
         quality=request.quality,
+        slots=request.inputs.keys(),
         on=now.date(),
     )
-    card = chosen.card
+    card, controls = chosen.card, request.controls
+    draft = catalogue.draft_for(request.kind) if request.quality is Quality.DRAFT else NO_DRAFT
+    if card is not None:
+        card, controls = drafted(card, draft), draft_controls(card, draft, request.controls)
     found += chosen.violations
     found += _input_violations(request, media)
     found += check_controls(request.controls)
@@ -117,13 +159,13 @@ async def plan_generation(
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         seed=request.seed,
-        controls=request.controls,
+        controls=controls,
         inputs={slot: _shape(file) for slot, file in inputs.items()},
         search_prompt=request.search_prompt,
     )
     dialect = dialect_for(card)
     found = dialect.check(shape, card)
-    report = dialect.controls(shape, card)
+    report = drafted_report(dialect.controls(shape, card), draft, request.controls)
     if request.strict:
         found += strict_violations(report)
     if found:
@@ -133,8 +175,8 @@ async def plan_generation(
         seed = None
     elif seed is None:
         seed = secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
-    quote = costs.quote(card, request.kind, request.takes, request.controls)
-    return Plan(card, production, shot, inputs, report, quote, seed, chosen.lock_id)
+    quote = costs.quote(card, request.kind, request.takes, controls)
+    return Plan(card, production, shot, inputs, controls, report, quote, seed, chosen.lock_id)
 
 
 async def plan_consistency(
@@ -174,32 +216,37 @@ async def plan_consistency(
 
 
 async def _load(
-    session: TenantSession, tenant_id: UUID, request: GenerationRequest
-) -> tuple[Shot | None, dict[UUID, MediaFile]]:
-    shot = None
-    if request.shot_id is not None:
-        shot = await session.scalar(
+    session: TenantSession,
+    tenant_id: UUID,
+    production_id: UUID,
+    requests: Collection[GenerationRequest],
+) -> tuple[dict[UUID, Shot], dict[UUID, MediaFile]]:
+    shot_ids = sorted({each.shot_id for each in requests if each.shot_id is not None})
+    media_ids = sorted({media_id for each in requests for media_id in each.inputs.values()})
+    shots: dict[UUID, Shot] = {}
+    if shot_ids:
+        rows = await session.scalars(
             select(Shot).where(
                 Shot.tenant_id == tenant_id,
-                Shot.id == request.shot_id,
-                Shot.production_id == request.production_id,
+                is_one_of(Shot.id, shot_ids),
+                Shot.production_id == production_id,
             )
         )
+        shots = {shot.id: shot for shot in rows}
     media: dict[UUID, MediaFile] = {}
-    if request.inputs:
-        # locked, so that a file can't be withdrawn between this look and the row that uses it
-        rows = await session.scalars(
+    if media_ids:
+        files = await session.scalars(
             select(MediaFile)
             .where(
                 MediaFile.tenant_id == tenant_id,
-                MediaFile.production_id == request.production_id,
-                MediaFile.id.in_(sorted(set(request.inputs.values()))),
+                MediaFile.production_id == production_id,
+                is_one_of(MediaFile.id, media_ids),
             )
             .order_by(MediaFile.id)
             .with_for_update(read=True)
         )
-        media = {file.id: file for file in rows}
-    return shot, media
+        media = {file.id: file for file in files}
+    return shots, media
 
 
 def _context_violations(

@@ -6,25 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, insert
+from sqlalchemy import and_, bindparam
 from sqlalchemy.exc import IntegrityError
 
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.people import Actor
-from circletake.domain.policy.packs import Outcome
 from circletake.ports import ModelCatalogue, Seal
 from circletake.ports.policies import PolicyShelf
 from circletake.records.context import Production
-from circletake.records.events import Event, IdempotencyRecord, LedgerEntry
-from circletake.records.generations import Generation, GenerationInput, Take
-from circletake.records.holds import Hold
-from circletake.records.policies import PolicyEvaluation
 from circletake.records.session import Database, TenantSession
-from circletake.records.steps import Step
-from circletake.records.together import insert_together
-from circletake.usecases.events import ENDPOINTS_ASKED, STEPS_CHANNEL, queue_deliveries, record_event
 from circletake.usecases.finish_circled import require_still_circled
-from circletake.usecases.generation_events import event_data
 from circletake.usecases.generation_rows import (
     GenerationRows,
     GenerationView,
@@ -42,12 +33,11 @@ from circletake.usecases.idempotency import (
 )
 from circletake.usecases.money.budgets import reserve
 from circletake.usecases.money.reservations import budget_hold
-from circletake.usecases.permission.gate_request import Permit, gate_request
-from circletake.usecases.permission.open_holds import hold_data
+from circletake.usecases.permission.gate_request import GateAsked, Permit, gate_request
+from circletake.usecases.plan_enforcement import EnforcementPlan
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
 from circletake.usecases.plan_ladder import ladder_models
-from circletake.usecases.policy.evaluate import notice_data
-from circletake.usecases.take_steps import expiry_step
+from circletake.usecases.record_generations import record_generations
 
 _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
     Production,
@@ -91,10 +81,7 @@ async def request_generation(
             seal,
             packs,
             tenant_id=tenant_id,
-            request=request,
-            plan=plan,
-            judged=[] if enforcing is None else [each.character_id for each in enforcing.request.subjects],
-            climbs_to=[] if enforcing is None else ladder_models(catalogue, enforcing.ladder),
+            asked=gate_asked(catalogue, request, plan, enforcing),
             now=now,
         )
         permit = await _with_room(session, tenant_id, request, plan, permit)
@@ -104,12 +91,17 @@ async def request_generation(
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
         await _record(session, tenant_id, rows, remembers)
-        if permit.holds and request.deadline_at is not None:
-            await session.execute(
-                insert(Step).values(expiry_step(tenant_id, rows.record.id, request.deadline_at))
-            )
-        await _tell_notices(session, tenant_id, rows.record, permit)
     return reply
+
+
+def gate_asked(
+    catalogue: ModelCatalogue, request: GenerationRequest, plan: Plan, enforcing: EnforcementPlan | None
+) -> GateAsked:
+    """A planned request as the gate asks about it."""
+    if enforcing is None:
+        return GateAsked(request, plan)
+    judged = [each.character_id for each in enforcing.request.subjects]
+    return GateAsked(request, plan, judged, ladder_models(catalogue, enforcing.ladder))
 
 
 async def _with_room(
@@ -128,47 +120,12 @@ async def _with_room(
     return permit if room.room else replace(permit, holds=[budget_hold(room)])
 
 
-async def _tell_notices(
-    session: TenantSession, tenant_id: UUID, generation: Generation, permit: Permit
-) -> None:
-    """What rules want told, without holding anything."""
-    if permit.policy is not None and permit.policy.evaluation.of(Outcome.NOTIFY):
-        await record_event(
-            session,
-            tenant_id,
-            "policy.notified",
-            event_data(generation, **notice_data(permit.policy.evaluation)),
-            generation_id=generation.id,
-        )
-
-
 async def _record(
     session: TenantSession, tenant_id: UUID, rows: GenerationRows, remembers: Sequence[dict[str, Any]]
 ) -> None:
     try:
-        written = await insert_together(
-            session,
-            (Generation, [rows.generation]),
-            (GenerationInput, rows.inputs),
-            (Take, rows.takes),
-            (Step, rows.steps),
-            *rows.enforcing,
-            (Hold, rows.holds),
-            (PolicyEvaluation, rows.evaluations),
-            (LedgerEntry, [rows.entry, *rows.more_entries]),
-            (Event, [rows.event]),
-            (IdempotencyRecord, remembers),
-            then=f"select {ENDPOINTS_ASKED}, pg_notify(:channel, '')",
-            tenant_id=tenant_id,
-            type=rows.event["type"],
-            channel=STEPS_CHANNEL,
-        )
+        await record_generations(session, tenant_id, [rows], remembers)
     except IntegrityError as error:
         if remembers and "idempotency_keys" in str(error.orig):
             raise in_flight() from error
         raise
-    await queue_deliveries(session, tenant_id, rows.event["id"], written.scalar_one())
-    for row in rows.holds:
-        await record_event(
-            session, tenant_id, "hold.opened", hold_data(rows.record, row), generation_id=rows.record.id
-        )

@@ -15,7 +15,8 @@ from circletake.domain.errors import Invalid
 from circletake.domain.permission.consents import Use
 from circletake.kit.ids import new_id
 from circletake.records.session import Database as Connections
-from circletake.usecases.permission.consent_gate import Depiction, depictions, permission_for
+from circletake.usecases.permission.consent_gate import permission_for
+from circletake.usecases.permission.depictions import Depiction, depictions
 from tests.stack import Database
 
 ROWS = 4_000

@@ -37,16 +37,19 @@ from circletake.usecases.exposure.picture import (
     lock_production,
     scope_of,
 )
+from circletake.usecases.resolve_material import is_one_of
 
 WARNING, LIMIT = "exposure.warning", "exposure.limit"
 
 
 @dataclass(frozen=True, slots=True)
 class ExposureAnswer:
-    """What a request that isn't blocked is told."""
+    """What a request that isn't blocked is told. `events`: the type and the data of each that is to be recorded when the
+    request is accepted."""
 
     holds: list[NewHold] = field(default_factory=list)
     warnings: list[HoldLine] = field(default_factory=list)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +74,49 @@ class _Past:
         }
 
 
-async def exposure_gate(
-    session: TenantSession,
-    *,
-    tenant_id: UUID,
-    production: Production,
-    shot: Shot | None,
-    kind: Kind,
-    takes: int,  # noqa: ARG001 - one circled take is what any number of them leads to at least
+@dataclass(frozen=True, slots=True)
+class ExposureRecord:
+    """The limits of a production and what is in its picture, read once for all requests of it. Without a limit there is
+    no picture: nobody needs it."""
+
+    limits: Sequence[Limit] = ()
+    picture: Picture | None = None
+
+
+async def read_exposure(
+    session: TenantSession, *, production: Production, shots: Sequence[Shot]
+) -> ExposureRecord:
+    """Read what says whether requests for these shots, of kinds that are seen on screen, stay inside the limits."""
+    if not shots:
+        return ExposureRecord()
+    limits = await _limits(
+        session,
+        production.tenant_id,
+        production.id,
+        {shot.sequence_id for shot in shots if shot.sequence_id is not None},
+        {shot.id for shot in shots},
+    )
+    return ExposureRecord(limits, await load_picture(session, production) if limits else None)
+
+
+def exposure_of(
+    record: ExposureRecord, *, production: Production, shot: Shot | None, kind: Kind
 ) -> ExposureAnswer:
     """Say what a request would lead to at least: one more shot with AI, its length on screen, and a whole frame where
     there is no plate. What a model draws of a plate is known once it is measured, and checked when it is circled.
 
     Raises Conflict `exposure_limit`.
     """
-    if shot is None or not on_screen(kind):
+    if shot is None or not on_screen(kind) or record.picture is None:
         return ExposureAnswer()
-    limits = await _limits(session, tenant_id, production.id, shot.sequence_id, shot.id)
+    under = {production.id, shot.sequence_id, shot.id}
+    limits = [each for each in record.limits if each.scope_id in under]
     if not limits:
         return ExposureAnswer()
     frame = Fraction(0) if RULES[kind].on_plate else Fraction(1)
-    picture = await load_picture(session, production)
-    past = _readings(limits, picture, {shot.id: [(new_id(), TRACE)]}, frame)
+    past = _readings(limits, record.picture, {shot.id: [(new_id(), TRACE)]}, frame)
     _block(past)
     place = {"production_id": str(production.id), "shot_id": str(shot.id)}
-    await _tell(session, tenant_id, past, place)
     held = [each for each in past if each.limit.action is LimitAction.HOLD]
     holds = [
         NewHold(
@@ -105,7 +126,9 @@ async def exposure_gate(
         )
     ]
     return ExposureAnswer(
-        holds if held else [], [each.line for each in past if each.limit.action is LimitAction.WARN]
+        holds if held else [],
+        [each.line for each in past if each.limit.action is LimitAction.WARN],
+        _told(past, place),
     )
 
 
@@ -120,7 +143,8 @@ async def check_circle(
         return
     tenant_id = generation.tenant_id
     shot = await session.get_one(Shot, generation.shot_id)
-    limits = await _limits(session, tenant_id, generation.production_id, shot.sequence_id, shot.id)
+    sequences = set() if shot.sequence_id is None else {shot.sequence_id}
+    limits = await _limits(session, tenant_id, generation.production_id, sequences, {shot.id})
     if not limits:
         return
     exposure = await session.scalar(
@@ -140,7 +164,8 @@ async def check_circle(
         "shot_id": str(shot.id),
         "take_id": str(take.id),
     }
-    await _tell(session, tenant_id, past, place, circled=True)
+    for event_type, data in _told(past, place, circled=True):
+        await record_event(session, tenant_id, event_type, data)
 
 
 async def tell_of_cut(session: TenantSession, production: Production) -> None:
@@ -207,24 +232,21 @@ def _refused(past: Sequence[_Past], lead: str) -> Conflict:
     )
 
 
-async def _tell(
-    session: TenantSession,
-    tenant_id: UUID,
-    past: Sequence[_Past],
-    place: dict[str, str],
-    *,
-    circled: bool = False,
-) -> None:
+def _told(
+    past: Sequence[_Past], place: dict[str, str], *, circled: bool = False
+) -> list[tuple[str, dict[str, Any]]]:
     """A warning is told once, when the number first goes past; a limit every time somebody has to let it."""
+    told = []
     for each in past:
         if each.limit.action is LimitAction.WARN:
             # a frame has no number that stays: every take that is circled past it is told
             if crosses(each.limit, each.reading) and (
                 circled or each.limit.metric is not Metric.FRAME_FRACTION
             ):
-                await record_event(session, tenant_id, WARNING, {**place, **each.facts})
+                told.append((WARNING, {**place, **each.facts}))
         else:
-            await record_event(session, tenant_id, LIMIT, {**place, **each.facts})
+            told.append((LIMIT, {**place, **each.facts}))
+    return told
 
 
 def _of(tenant_id: UUID, production_id: UUID) -> Any:
@@ -240,13 +262,17 @@ def _of(tenant_id: UUID, production_id: UUID) -> Any:
 
 
 async def _limits(
-    session: TenantSession, tenant_id: UUID, production_id: UUID, sequence_id: UUID | None, shot_id: UUID
+    session: TenantSession,
+    tenant_id: UUID,
+    production_id: UUID,
+    sequences: Collection[UUID],
+    shots: Collection[UUID],
 ) -> list[Limit]:
-    """Read the limits that a shot is under."""
+    """Read the limits that these shots are under: the production's, their sequences' and their own."""
     whole = and_(ExposureLimit.sequence_id.is_(None), ExposureLimit.shot_id.is_(None))
-    under = [whole, ExposureLimit.shot_id == shot_id]
-    if sequence_id is not None:
-        under.append(ExposureLimit.sequence_id == sequence_id)
+    under = [whole, is_one_of(ExposureLimit.shot_id, list(shots))]
+    if sequences:
+        under.append(is_one_of(ExposureLimit.sequence_id, list(sequences)))
     rows = await session.scalars(_of(tenant_id, production_id).where(or_(*under)))
     return [_limit(row) for row in rows]
 

@@ -1,93 +1,74 @@
-"""Whom a request depicts, and whether their consents cover it.
+"""Whether consents cover the use of those whom a request depicts.
 
-A character whom nobody portrays needs no consent. What is read here is ids, dates and hashes: only `depictions` opens
-sealed text, the names of performers, and only when a prompt could name one.
+A character whom nobody portrays needs no consent. What is read here is ids, dates and hashes.
 """
 
-import re
-import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, select
 
-from circletake.domain.errors import Invalid
 from circletake.domain.permission import consents as rule
 from circletake.domain.permission.consents import Missing, Permission, Use
 from circletake.domain.permission.coverage import permission
-from circletake.domain.pictures import Violation
-from circletake.ports import Seal
-from circletake.records.characters import Character, Look, Reference, ReferenceSet
-from circletake.records.generations import Generation
-from circletake.records.media import MediaFile
 from circletake.records.performers import Consent, ConsentExemption, Performer, Portrayal
 from circletake.records.session import TenantSession
-from circletake.usecases.permission.find_performers import name_of
 
-__all__ = ["Depiction", "Missing", "Permission", "Use", "depictions", "permission_for"]
-
-_WORD = re.compile(r"[^\W_]+")
+__all__ = ["Missing", "Permission", "Standing", "Use", "permission_for", "permission_in", "read_standing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Depiction:
-    """A character that a request depicts. `how`: declared, consistency, reference_set, photograph, take or
-    named_in_prompt."""
+class Standing:
+    """The portrayals of characters with the consents of their performers, and the exemptions from needing one."""
 
-    character_id: UUID
-    look_id: UUID | None
-    how: str
-
-
-async def depictions(
-    session: TenantSession,
-    seal: Seal,
-    *,
-    tenant_id: UUID,
-    production_id: UUID,
-    declared: Sequence[UUID],
-    consistency: Sequence[UUID],
-    media_ids: Collection[UUID],
-    prompt: str | None,
-) -> list[Depiction]:
-    """Return whom a request depicts, declared or not, each way it is known once.
-
-    `declared`: characters of the body's `depicts`; one that isn't in the production raises Invalid. `consistency`:
-    characters of an enforcement. `media_ids`: the request's inputs; a picture of a reference set of a portrayed
-    character depicts it, one that is on record as somebody's photograph, and a take of a generation that depicted it.
-    A prompt that has a portrayed character's script name or its performer's full name in it depicts that character.
-    """
-    found = [Depiction(each, None, "declared") for each in dict.fromkeys(declared)]
-    found += [Depiction(each, None, "consistency") for each in dict.fromkeys(consistency)]
-    if declared:
-        await _refuse_unknown(session, tenant_id, production_id, declared)
-    portrayed = await _portrayed(session, tenant_id, production_id)
-    if not portrayed:
-        return found
-    if media_ids:
-        found += await _shown(session, tenant_id, portrayed, media_ids)
-    if prompt:
-        found += _named(seal, portrayed, prompt)
-    return list(dict.fromkeys(found))
+    rows: Sequence[Any] = ()
+    exemptions: Sequence[rule.Exemption] = ()
 
 
 async def permission_for(
     session: TenantSession, *, tenant_id: UUID, use: Use, characters: Collection[UUID]
 ) -> Permission:
     """Say what allows this use of these characters, and what is missing. One query, or two; nothing is locked."""
+    standing = await read_standing(
+        session,
+        tenant_id=tenant_id,
+        production_id=use.production_id,
+        characters=characters,
+        altered=use.alters_recording,
+    )
+    return permission_in(standing, use, characters)
+
+
+async def read_standing(
+    session: TenantSession,
+    *,
+    tenant_id: UUID,
+    production_id: UUID,
+    characters: Collection[UUID],
+    altered: bool,
+) -> Standing:
+    """Read what may allow uses of these characters. `altered`: a use alters what was recorded."""
     if not characters:
-        return Permission()
+        return Standing()
     rows = (await session.execute(_STANDING.where(*_of(tenant_id, characters)))).all()
-    portrayals = [_portrayal(row) for row in rows]
-    if not portrayals:
+    if not rows or not altered:
+        return Standing(rows)
+    return Standing(rows, await _exemptions(session, tenant_id, production_id, characters))
+
+
+def permission_in(standing: Standing, use: Use, characters: Collection[UUID]) -> Permission:
+    """Say what allows this use of these characters, and what is missing."""
+    rows = [row for row in standing.rows if row.character_id in characters]
+    if not rows:
         return Permission()
+    portrayals = list(dict.fromkeys(_portrayal(row) for row in rows))
     consents = {row.consent_id: _consent(row) for row in rows if row.consent_id is not None}
     exemptions: list[rule.Exemption] = []
     if use.alters_recording:
-        exemptions = await _exemptions(session, tenant_id, use.production_id, characters)
-    return permission(use, list(dict.fromkeys(portrayals)), list(consents.values()), exemptions)
+        exemptions = [each for each in standing.exemptions if each.character_id in characters]
+    return permission(use, portrayals, list(consents.values()), exemptions)
 
 
 _STANDING = (
@@ -204,108 +185,3 @@ async def _exemptions(
         )
         for row in rows
     ]
-
-
-async def _refuse_unknown(
-    session: TenantSession, tenant_id: UUID, production_id: UUID, declared: Sequence[UUID]
-) -> None:
-    known = set(
-        await session.scalars(
-            select(Character.id).where(
-                Character.tenant_id == tenant_id,
-                Character.production_id == production_id,
-                Character.id.in_(declared),
-                Character.deleted_at.is_(None),
-            )
-        )
-    )
-    unknown = [
-        Violation(f"/depicts/{index}", "unknown_character", "There is no such character in this production.")
-        for index, character_id in enumerate(declared)
-        if character_id not in known
-    ]
-    if unknown:
-        raise Invalid(unknown)
-
-
-async def _portrayed(session: TenantSession, tenant_id: UUID, production_id: UUID) -> Sequence[Any]:
-    """The portrayals of the production, with what they are called by. A character that was deleted has no name any
-    more; its performer has, and their likeness is theirs whatever became of the character."""
-    rows = await session.execute(
-        select(
-            Portrayal.character_id,
-            Portrayal.performer_id,
-            Portrayal.media_id,
-            Character.script_name,
-            Performer.name,
-        )
-        .join(
-            Character,
-            and_(Character.tenant_id == Portrayal.tenant_id, Character.id == Portrayal.character_id),
-        )
-        .join(
-            Performer,
-            and_(Performer.tenant_id == Portrayal.tenant_id, Performer.id == Portrayal.performer_id),
-        )
-        .where(
-            Portrayal.tenant_id == tenant_id,
-            Portrayal.production_id == production_id,
-            Portrayal.ended_at.is_(None),
-        )
-        .order_by(Portrayal.character_id, Portrayal.id)
-    )
-    return rows.all()
-
-
-async def _shown(
-    session: TenantSession, tenant_id: UUID, portrayed: Sequence[Any], media_ids: Collection[UUID]
-) -> list[Depiction]:
-    """The portrayed characters that these pictures show, as far as it is on record."""
-    characters = {each.character_id for each in portrayed}
-    found = [
-        Depiction(each.character_id, None, "photograph")
-        for each in portrayed
-        if each.media_id is not None and each.media_id in media_ids
-    ]
-    # whatever version of a reference set they were taken for
-    rows = await session.execute(
-        select(Look.character_id, Look.id)
-        .distinct()
-        .join(ReferenceSet, and_(ReferenceSet.tenant_id == Look.tenant_id, ReferenceSet.look_id == Look.id))
-        .join(
-            Reference,
-            and_(Reference.tenant_id == Look.tenant_id, Reference.reference_set_id == ReferenceSet.id),
-        )
-        .where(
-            Look.tenant_id == tenant_id,
-            Reference.media_id.in_(media_ids),
-            Look.character_id.in_(characters),
-        )
-        .order_by(Look.character_id, Look.id)
-    )
-    found += [Depiction(character_id, look_id, "reference_set") for character_id, look_id in rows]
-    of_takes = await session.scalars(
-        select(Generation.depicts)
-        .join(
-            MediaFile,
-            and_(MediaFile.tenant_id == Generation.tenant_id, MediaFile.generation_id == Generation.id),
-        )
-        .where(Generation.tenant_id == tenant_id, MediaFile.id.in_(media_ids))
-    )
-    shown = {UUID(each["character"]) for depicts in of_takes for each in depicts}
-    return found + [Depiction(each, None, "take") for each in sorted(shown & characters)]
-
-
-def _named(seal: Seal, portrayed: Iterable[Any], prompt: str) -> list[Depiction]:
-    said = f" {' '.join(_words(prompt))} "
-    found = []
-    for each in portrayed:
-        names = (each.script_name, name_of(seal, each.performer_id, each.name))
-        if any(f" {' '.join(words)} " in said for words in map(_words, names) if words):
-            found.append(Depiction(each.character_id, None, "named_in_prompt"))
-    return found
-
-
-def _words(text: str | None) -> list[str]:
-    """Read a text as it would be said: without case, accents' spellings, punctuation or spacing."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text or "").casefold())

@@ -76,6 +76,27 @@ class _Known:
         return {each for sets in self.characters.values() for each in sets}
 
 
+@dataclass(frozen=True, slots=True)
+class ScreenAsked:
+    """One request as it is screened."""
+
+    pictures: Sequence[_Picture]
+    characters: frozenset[UUID]  # that it declares
+    extend: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenRecord:
+    """What is on record about the pictures of requests of one production, read once for all of them."""
+
+    seen: Mapping[Subject, Screened] = field(default_factory=dict)
+    cleared: Mapping[Subject, Sequence[Cleared]] = field(default_factory=dict)
+    cast: Sequence[CastLook] = ()
+    references: Sequence[
+        Reference
+    ] = ()  # those of the pictures that are approved ones of a declared character
+
+
 async def screening_needed(
     session: TenantSession,
     *,
@@ -91,20 +112,34 @@ async def screening_needed(
     `generation_id`: takes of that very generation were made after its own pictures had been screened, so they are
     accounted for (an enforcement repaints them).
     """
-    kind = Kind(kind)
-    pictures = _pictures(kind, inputs, generation_id)
-    if not pictures:
+    asked = screen_asked(kind, inputs, characters, controls, generation_id)
+    return screening_of(await read_screened(session, tenant_id, [asked]), asked)
+
+
+def screen_asked(
+    kind: Kind,
+    inputs: Mapping[InputSlot, MediaFile],
+    characters: Collection[UUID],
+    controls: Mapping[str, Any] | None = None,
+    generation_id: UUID | None = None,
+) -> ScreenAsked:
+    pictures = _pictures(Kind(kind), inputs, generation_id)
+    return ScreenAsked(pictures, frozenset(characters), (controls or {}).get("extend"))
+
+
+def screening_of(record: ScreenRecord, asked: ScreenAsked) -> Screening:
+    """Say whether one request may go on, by what was read."""
+    if not asked.pictures:
         return CLEAR
-    known = await _known(session, tenant_id, pictures, characters)
-    extend = (controls or {}).get("extend")
+    known = _known(record, asked)
     needed: list[Subject] = []
     lines: list[HoldLine] = []
     faces: list[dict[str, Any]] = []
-    for picture in pictures:
+    for picture in asked.pictures:
         if _is_reference_of_declared(picture, known):
             continue
         row = known.seen.get(picture.subject)
-        left = None if row is None else _left(picture, row, known, extend)
+        left = None if row is None else _left(picture, row, known, asked.extend)
         if row is None or left is None:
             needed.append(picture.subject)
         elif left:
@@ -150,10 +185,14 @@ def _pictures(
     return found
 
 
-async def _known(
-    session: TenantSession, tenant_id: UUID, pictures: Sequence[_Picture], characters: Collection[UUID]
-) -> _Known:
-    media = sorted({each.file.id for each in pictures})
+async def read_screened(
+    session: TenantSession, tenant_id: UUID, asked: Sequence[ScreenAsked]
+) -> ScreenRecord:
+    """Read what is on record of the pictures of requests of one production. Four queries at most."""
+    shown = [each for each in asked if each.pictures]
+    if not shown:
+        return ScreenRecord()
+    media = sorted({picture.file.id for each in shown for picture in each.pictures})
     rows = await session.scalars(
         select(Screened).where(
             Screened.tenant_id == tenant_id,
@@ -162,7 +201,7 @@ async def _known(
         )
     )
     seen = {(row.media_id, row.matte_id): row for row in rows}
-    production_id = pictures[0].file.production_id
+    production_id = shown[0].pictures[0].file.production_id
     cleared: dict[Subject, list[Cleared]] = {}
     for row in await session.scalars(
         select(ClearedFace).where(
@@ -179,27 +218,38 @@ async def _known(
                 str(row.character_id) if row.character_id else None,
             )
         )
+    characters = {who for each in shown for who in each.characters}
     if not characters:
-        return _Known({}, (), seen, cleared=cleared)
+        return ScreenRecord(seen, cleared)
     cast = [each for each in await approved_cast(session, production_id) if each.kind is CharacterKind.HUMAN]
-    own = [each for each in cast if each.character_id in characters]
-    sets: dict[str, tuple[str, ...]] = dict.fromkeys(map(str, characters), ())
+    sets = [each.reference_set_id for each in cast if each.character_id in characters]
+    if not sets:
+        return ScreenRecord(seen, cleared, cast)
+    references = await session.scalars(
+        select(Reference).where(
+            Reference.tenant_id == tenant_id,
+            is_one_of(Reference.reference_set_id, sets),
+            is_one_of(Reference.media_id, media),
+            Reference.state == "ready",
+        )
+    )
+    return ScreenRecord(seen, cleared, cast, list(references))
+
+
+def _known(record: ScreenRecord, asked: ScreenAsked) -> _Known:
+    if not asked.characters:
+        return _Known({}, (), record.seen, cleared=record.cleared)
+    own = [each for each in record.cast if each.character_id in asked.characters]
+    sets: dict[str, tuple[str, ...]] = dict.fromkeys(map(str, asked.characters), ())
     for look in own:
         key = str(look.character_id)
         sets[key] = (*sets[key], str(look.reference_set_id))
-    approved: dict[UUID, list[Reference]] = {}
-    if own:
-        for reference in await session.scalars(
-            select(Reference).where(
-                Reference.tenant_id == tenant_id,
-                is_one_of(Reference.reference_set_id, [each.reference_set_id for each in own]),
-                is_one_of(Reference.media_id, media),
-                Reference.state == "ready",
-            )
-        ):
-            approved.setdefault(reference.media_id, []).append(reference)
     owners = {each.reference_set_id: str(each.character_id) for each in own}
-    return _Known(sets, cast, seen, approved, owners, cleared)
+    approved: dict[UUID, list[Reference]] = {}
+    for reference in record.references:
+        if reference.reference_set_id in owners:
+            approved.setdefault(reference.media_id, []).append(reference)
+    return _Known(sets, record.cast, record.seen, approved, owners, record.cleared)
 
 
 def _is_reference_of_declared(picture: _Picture, known: _Known) -> bool:

@@ -1,5 +1,7 @@
 """What a production's packs say of a request, and what is kept of that."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,20 @@ from circletake.records.session import TenantSession
 from circletake.usecases.policy.stored_packs import standing, text_place
 
 
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """The packs that a production goes by now, read once for all requests of it."""
+
+    packs: Sequence[Pack] = ()
+    waiting: Sequence[PackReference] = ()  # chosen, and not signed as they stand
+
+    def say(self, facts: Facts) -> Evaluation:
+        """Ask the packs. Without any there is no rule."""
+        if not self.packs and not self.waiting:
+            return Evaluation(Outcome.NO_RULE_HIT, (), ())
+        return evaluate(self.packs, facts, not_active=self.waiting)
+
+
 async def evaluate_policies(
     session: TenantSession,
     seal: Seal,
@@ -29,6 +45,14 @@ async def evaluate_policies(
 ) -> Evaluation:
     """Ask the packs that the production chose and counsel signed. One query, and a second one when a text of theirs
     hasn't been read by this process yet."""
+    consulted = await read_packs(session, seal, packs, tenant_id=tenant_id, production=production)
+    return consulted.say(facts)
+
+
+async def read_packs(
+    session: TenantSession, seal: Seal, packs: PolicyShelf, *, tenant_id: UUID, production: Production
+) -> Consulted:
+    """Read the packs that the production chose and counsel signed."""
     rows = await session.execute(
         select(PolicyPack.id, PolicyPack.pack_id, PolicyPack.version, PolicyPack.sha256, PackSignature.sha256)
         .join(
@@ -53,10 +77,7 @@ async def evaluate_policies(
             active[row_id] = sha256
         else:
             waiting.append(PackReference(pack_id, version, sha256))
-    if not active and not waiting:
-        return Evaluation(Outcome.NO_RULE_HIT, (), ())
-    found = await _read(session, seal, packs, tenant_id, active)
-    return evaluate(found, facts, not_active=waiting)
+    return Consulted(await _read(session, seal, packs, tenant_id, active) if active else (), waiting)
 
 
 async def _read(

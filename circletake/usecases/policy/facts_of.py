@@ -1,5 +1,6 @@
 """Gathering the facts of a request: what is known anyway, and one query for the people and records around it."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -14,23 +15,23 @@ from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 
-_PERFORMED = """p.tenant_id = :tenant and p.ended_at is null and p.character_id = any(:characters)"""
+_PERFORMED = """p.tenant_id = :tenant and p.ended_at is null and p.character_id = any(asked.characters)"""
 
-# what the production has on record, and who stands behind the characters
+# what the production has on record, and who stands behind the characters, for each shot and its characters
 _AROUND = text(
     f"""
-    select
+    select asked.number,
       array(select distinct c.role from consultations c
             where c.tenant_id = :tenant and c.production_id = :production and c.version_id is null
-              and (c.shot_id is null or c.shot_id = :shot)) as consulted,
+              and (c.shot_id is null or c.shot_id = asked.shot)) as consulted,
       array(select distinct d.role from disclosures d
             where d.tenant_id = :tenant and d.production_id = :production) as told,
-      (select v.state from versions v where v.tenant_id = :tenant and v.shot_id = :shot
+      (select v.state from versions v where v.tenant_id = :tenant and v.shot_id = asked.shot
        order by v.number desc limit 1) as shot_state,
       (select max(e.generated_fraction) from generations g
        join takes t on t.tenant_id = g.tenant_id and t.generation_id = g.id and t.circled
        join exposures e on e.tenant_id = t.tenant_id and e.take_id = t.id
-       where g.tenant_id = :tenant and g.shot_id = :shot) as shot_exposure,
+       where g.tenant_id = :tenant and g.shot_id = asked.shot) as shot_exposure,
       exists (select from portrayals p where {_PERFORMED} and p.kind <> 'voice') as performed,
       exists (select from portrayals p
               join performers a on a.tenant_id = p.tenant_id and a.id = p.performer_id
@@ -45,12 +46,16 @@ _AROUND = text(
                 select s.bargaining_status from synthetic_performer_notices s
                 where s.tenant_id = c.tenant_id and s.character_id = c.id
                 order by s.created_at desc, s.id desc limit 1) n on true
-            where c.tenant_id = :tenant and c.id = any(:characters) and c.kind = 'human'
+            where c.tenant_id = :tenant and c.id = any(asked.characters) and c.kind = 'human'
               and not exists (select from portrayals p
                               where p.tenant_id = c.tenant_id and p.ended_at is null and p.character_id = c.id)
            ) as synthetic
+    from jsonb_to_recordset(cast(:asked as jsonb)) as asked(number integer, shot uuid, characters uuid[])
     """  # noqa: S608 - a constant
 )
+
+
+Around = tuple[UUID | None, frozenset[UUID]]  # a shot, and whom a request for it depicts
 
 
 async def facts_of(
@@ -70,17 +75,53 @@ async def facts_of(
 ) -> Facts:
     """Return everything that rules may look at. `characters`: whoever the request depicts, however that is known.
     `climbs_to`: models that its enforcement may ask beside `card`."""
-    around = (
-        await session.execute(
-            _AROUND,
-            {
-                "tenant": tenant_id,
-                "production": production.id,
-                "shot": shot.id if shot else None,
-                "characters": sorted(set(characters)),
-            },
-        )
-    ).one()
+    place = (shot.id if shot else None, frozenset(characters))
+    around = await read_around(session, tenant_id=tenant_id, production=production, places=[place])
+    return facts_from(
+        around[place],
+        production=production,
+        shot=shot,
+        kind=kind,
+        card=card,
+        climbs_to=climbs_to,
+        takes=takes,
+        prompt_given=prompt_given,
+        inputs=inputs,
+        use=use,
+        characters=characters,
+    )
+
+
+async def read_around(
+    session: TenantSession, *, tenant_id: UUID, production: Production, places: Collection[Around]
+) -> Mapping[Around, Row[Any]]:
+    """Read the people and records around requests of one production, in one query."""
+    numbered = list(dict.fromkeys(places))
+    asked = [
+        {"number": number, "shot": str(shot) if shot else None, "characters": [str(each) for each in who]}
+        for number, (shot, who) in enumerate(numbered)
+    ]
+    rows = await session.execute(
+        _AROUND, {"tenant": tenant_id, "production": production.id, "asked": json.dumps(asked)}
+    )
+    return {numbered[row.number]: row for row in rows}
+
+
+def facts_from(
+    around: Row[Any],
+    *,
+    production: Production,
+    shot: Shot | None,
+    kind: Kind,
+    card: ModelCard | None,
+    climbs_to: Collection[ModelCard] = (),
+    takes: int | None = None,
+    prompt_given: bool,
+    inputs: Mapping[InputSlot, MediaFile],
+    use: UseDeclaration,
+    characters: Collection[UUID],
+) -> Facts:
+    """Return everything that rules may look at, with what was read around the request."""
     on_plate = works_on_plate(kind, frozenset(inputs))
     return Facts(
         **_declared(use),

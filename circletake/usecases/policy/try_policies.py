@@ -17,7 +17,7 @@ from circletake.ports.policies import PolicyShelf
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
-from circletake.usecases.permission.consent_gate import depictions
+from circletake.usecases.permission.depictions import depictions
 from circletake.usecases.plan_generation import GenerationRequest, plan_consistency, plan_generation
 from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.policy.evaluate import evaluate_policies
