@@ -1,10 +1,10 @@
 """A draft: the cheapest model that makes a kind, at its smallest useful size. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from circletake.domain.pictures import ModelCard
+from circletake.domain.pictures import ControlReport, ControlState, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Draft:
 
 
 NO_DRAFT = Draft()
+
+_NOTE = "this is a draft: what was asked for is for the finish"
 
 
 def drafted(card: ModelCard, draft: Draft) -> ModelCard:
@@ -42,3 +44,15 @@ def _lower(limits: Mapping[str, Any], most: int) -> int:
 def draft_controls(card: ModelCard, draft: Draft, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the controls a draft is sent: what was asked for, with the draft's own over it where the model has them."""
     return {**asked, **{name: value for name, value in draft.controls.items() if name in card.controls}}
+
+
+def drafted_report(
+    reports: Sequence[ControlReport], draft: Draft, asked: Mapping[str, Any]
+) -> list[ControlReport]:
+    """Return the reports, saying where the draft is sent something else than what was asked for."""
+    return [
+        replace(each, state=ControlState.APPROXIMATED, note=_NOTE)
+        if each.control in draft.controls and asked.get(each.control, each.sent) != each.sent
+        else each
+        for each in reports
+    ]

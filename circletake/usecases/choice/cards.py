@@ -4,13 +4,15 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.domain.drafts import drafted
+from circletake.domain.kinds import Quality
 from circletake.domain.pictures import ModelCard
 from circletake.ports import ModelCatalogue
 from circletake.records.choice import ModelChoice
 from circletake.records.generations import Generation, Take
 from circletake.records.session import TenantSession
 from circletake.usecases.choice.choose_model import as_choice, card_under
-from circletake.usecases.effective_take import model_of
+from circletake.usecases.effective_take import kind_of, model_of
 
 
 async def card_of(
@@ -18,9 +20,12 @@ async def card_of(
 ) -> ModelCard | None:
     """Return the card, as the choice keeps it that the take was made under, whatever the catalogue and the production
     say by now; None when nothing knows the model any more."""
-    return await card_kept(
+    card = await card_kept(
         session, catalogue, generation.tenant_id, lock_of(generation, take), model_of(generation, take)
     )
+    if card is None or generation.quality != Quality.DRAFT:
+        return card
+    return drafted(card, catalogue.draft_for(kind_of(generation, take)))
 
 
 def lock_of(generation: Generation, take: Take) -> UUID | None:

@@ -1,12 +1,13 @@
 """Which model makes a kind for a production: the one asked for, the one it chose, or the catalogue's default."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.dialects.checks import input_limits
 from circletake.dialects.registry import DIALECTS
 from circletake.domain.availability import refusal
 from circletake.domain.cards import card_from
@@ -19,7 +20,7 @@ from circletake.domain.choice.choices import (
     locked_violation,
 )
 from circletake.domain.choice.kept import in_effect
-from circletake.domain.kinds import Kind, Quality
+from circletake.domain.kinds import RULES, InputSlot, Kind, Quality
 from circletake.domain.pictures import ModelCard, Violation
 from circletake.ports import ModelCatalogue
 from circletake.records.choice import ModelChoice
@@ -77,13 +78,14 @@ def choose_model(
     asked: str | None,
     quality: Quality,
     on: date,
+    slots: Collection[InputSlot] = (),
 ) -> Chosen:
     """Choose the model for a kind, or a language task, on a day. Reads nothing: `models` are loaded once."""
     choice = models.of(kind)
     lock_id = choice.id if choice else None
     if choice is not None and asked is not None and choice.locked and asked not in choice.may_be_named:
         return Chosen(None, lock_id, [locked_violation(choice)])
-    wanted = asked or _unasked(catalogue, choice, kind, quality)
+    wanted = asked or _unasked(catalogue, choice, kind, quality, slots)
     card = card_under(catalogue, choice, wanted)
     if card is None:
         unknown = Violation("/model", "unknown_model", "There is no such model: GET /v1/models lists them.")
@@ -92,11 +94,26 @@ def choose_model(
     return Chosen(card, lock_id, [refused] if refused else [])
 
 
-def _unasked(catalogue: ModelCatalogue, choice: Choice | None, kind: Purpose, quality: Quality) -> str:
-    """The model where none is named. Drafts have the catalogue's own, as far as a lock allows it."""
+def _unasked(
+    catalogue: ModelCatalogue,
+    choice: Choice | None,
+    kind: Purpose,
+    quality: Quality,
+    slots: Collection[InputSlot],
+) -> str:
+    """The model where none is named. Drafts have the catalogue's own, as far as a lock allows it and it takes what the
+    request works with."""
     if quality is Quality.DRAFT and isinstance(kind, Kind):
         draft = catalogue.draft_for(kind).model
-        if draft is not None and (choice is None or not choice.locked or draft in choice.may_be_named):
+        card = catalogue.get(draft) if draft else None
+        taken = card is not None and all(
+            input_limits(card, each) for each in set(slots) - RULES[kind].not_sent
+        )
+        if (
+            draft is not None
+            and taken
+            and (choice is None or not choice.locked or draft in choice.may_be_named)
+        ):
             return draft
     return choice.model if choice else catalogue.default_for(kind).id
 
