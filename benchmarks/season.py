@@ -119,6 +119,8 @@ class _Season:
             evaluator=evaluator,
             rules=load_rules(),
             cuts=cast(Any, None),
+            storyboards=cast(Any, None),
+            timelines=cast(Any, None),
             scratch=folder,
         )
         # nothing of this tenant is picked by the dispatcher: what it costs is spent here

@@ -32,6 +32,7 @@ from circletake.usecases.publish_file import take_away_unrecorded
 from circletake.usecases.record_judgements import conclude_when_judged, lock_check
 from circletake.usecases.review.draw_preview import give_up_preview
 from circletake.usecases.steps import ClaimedStep, add_step, end_step
+from circletake.usecases.storyboards.work import give_up_output
 from circletake.usecases.take_work import lock_take
 from circletake.usecases.tools import Tools
 
@@ -140,6 +141,8 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
         "notify": _give_up_delivery,
         "challenge": _give_up_challenge,
         "preview": give_up_preview,
+        "storyboard": give_up_output,
+        "animatic": give_up_output,
         "language": give_up_language,
     }
     if dead.kind in ends:  # a purge or a sheet has nothing that waits for it

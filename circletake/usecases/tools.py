@@ -18,6 +18,8 @@ from circletake.ports import (
     ObjectStore,
     PictureDesk,
     Seal,
+    StoryboardDesk,
+    TimelineWriter,
     Vault,
     WebhookSender,
 )
@@ -48,6 +50,8 @@ class Tools:
     evaluator: Evaluator
     rules: JudgingRules
     cuts: CutReader
+    storyboards: StoryboardDesk
+    timelines: TimelineWriter
     scratch: Path
     webhook_timeout_seconds: float = 20.0
     webhook_disable_after_hours: float = 120.0

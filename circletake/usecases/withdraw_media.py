@@ -19,6 +19,7 @@ from circletake.usecases.approve_references import withdraw_references
 from circletake.usecases.events import EVENTS_CHANNEL, wake_dispatcher
 from circletake.usecases.find_media import find_file
 from circletake.usecases.steps import add_step
+from circletake.usecases.storyboards.withdraw_shown import withdraw_drawings
 
 
 async def withdraw_media(
@@ -52,6 +53,7 @@ async def withdraw_media(
         file.object_key, file.etag = None, None
         await session.flush()
         await add_step(session, tenant_id, kind="purge", lane="inspect", subject_id=file.id)
+        await withdraw_drawings(session, tenant_id, file.id)
         await session.execute(select(func.pg_notify(EVENTS_CHANNEL, str(file.id))))
         await wake_dispatcher(session)
     return file

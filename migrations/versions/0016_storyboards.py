@@ -226,7 +226,7 @@ CURRENT_TENANT = "nullif(current_setting('app.tenant_id', true), '')::uuid"
 TENANT_TABLES = {
     "storyboards": "select, insert, update",
     "storyboard_outputs": "select, insert, update",
-    "storyboard_files": "select, insert, update",
+    "storyboard_files": "select, insert, delete",
     "storyboard_panels": "select, insert, update, delete",
 }
 

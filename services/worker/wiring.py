@@ -11,12 +11,14 @@ from circletake.adapters.c2pa.signer import C2paManifestSigner
 from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.cuts.reader import OtioCutReader
+from circletake.adapters.cuts.writer import OtioTimelineWriter
 from circletake.adapters.kms.vault import KmsVault
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.adapters.vision.bounds import Bounds
 from circletake.adapters.vision.desk import VisionPictureDesk
 from circletake.adapters.vision.likeness.evaluator import LikenessEvaluator
+from circletake.adapters.vision.storyboards.desk import VisionStoryboardDesk
 from circletake.adapters.webhooks.sender import AiohttpWebhookSender
 from circletake.kit.children import ChildPool
 from circletake.records.session import Database
@@ -33,6 +35,8 @@ class Workshop:
     children: tuple[ChildPool, ...]
     desk: VisionPictureDesk
     cuts: OtioCutReader
+    timelines: OtioTimelineWriter
+    storyboards: VisionStoryboardDesk
     sender: AiohttpWebhookSender
     clients: tuple[AwsClients, AwsClients]
     scratch: Scratch
@@ -41,6 +45,8 @@ class Workshop:
         await self.sender.close()
         self.desk.close()
         self.cuts.close()
+        self.timelines.close()
+        self.storyboards.close()
         for pool in self.children:
             pool.close()
         for clients in self.clients:
@@ -72,6 +78,8 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - a composition root; the children inherit it
     judges = ChildPool(settings.worker.judge_slots)  # apart: each keeps the networks in its memory
     cuts = OtioCutReader()
+    timelines = OtioTimelineWriter()
+    storyboards = VisionStoryboardDesk(bounds=bounds)
     sender = AiohttpWebhookSender(
         allow_loopback=settings.webhooks.allow_loopback, allowed_ports=settings.webhooks.allowed_ports
     )
@@ -90,13 +98,25 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         evaluator=LikenessEvaluator(judges, settings.worker.weights_dir, bounds=bounds),
         rules=load_rules(),
         cuts=cuts,
+        storyboards=storyboards,
+        timelines=timelines,
         scratch=scratch.path,
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,
         poll_seconds=settings.worker.poll_seconds,
         public_url=settings.api.public_url,
     )
-    return Workshop(tools, (children, judges), desk, cuts, sender, (clients, model_clients), scratch)
+    return Workshop(
+        tools=tools,
+        children=(children, judges),
+        desk=desk,
+        cuts=cuts,
+        timelines=timelines,
+        storyboards=storyboards,
+        sender=sender,
+        clients=(clients, model_clients),
+        scratch=scratch,
+    )
 
 
 def _signing(settings: Settings) -> SigningConfig:

@@ -209,6 +209,8 @@ async def bench(
             "evaluator": None,
             "rules": load_rules(),
             "cuts": None,
+            "storyboards": None,
+            "timelines": None,
             "scratch": tmp_path,
             **changes,
         }

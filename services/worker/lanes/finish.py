@@ -8,6 +8,8 @@ from circletake.usecases.draw_sheet import draw_sheet
 from circletake.usecases.finish_take import finish_take
 from circletake.usecases.review.draw_preview import draw_preview
 from circletake.usecases.steps import ClaimedStep
+from circletake.usecases.storyboards.draw_storyboard import draw_storyboard
+from circletake.usecases.storyboards.make_animatic import make_animatic
 from circletake.usecases.tools import Tools
 from services.worker.runner import Handler
 
@@ -25,4 +27,17 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def preview(step: ClaimedStep, _: PaidCall) -> None:
         await draw_preview(tools, step)
 
-    return {"finish": finish, "sheet": sheet, "matte": matte, "preview": preview}
+    async def storyboard(step: ClaimedStep, _: PaidCall) -> None:
+        await draw_storyboard(tools, step)
+
+    async def animatic(step: ClaimedStep, _: PaidCall) -> None:
+        await make_animatic(tools, step)
+
+    return {
+        "finish": finish,
+        "sheet": sheet,
+        "matte": matte,
+        "preview": preview,
+        "storyboard": storyboard,
+        "animatic": animatic,
+    }
