@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from circletake.domain.consistency.words import Box
+from circletake.domain.golden.verdict import GoldenScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,20 @@ class PreviewMade:
     shortened: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GoldenRow:
+    """A golden shot on its run's sheet. `verdict` is one of `circletake.domain.golden.verdict.GoldenVerdict`, `lines` are
+    the scores in words. `new` is None where nothing could be made; `lines` then say why."""
+
+    name: str
+    label: str  # kind, model and seed
+    verdict: str
+    lines: Sequence[str]
+    old: Path | None
+    new: Path | None
+    mark: str = ""  # repeated lightly all over both pictures
+
+
 class PictureDesk(Protocol):
     """Decodes, composites and draws in child processes, never in the worker's own."""
 
@@ -208,6 +223,18 @@ class PictureDesk(Protocol):
         What fits on a page is there whole. Of a longer check the page shows the broken shots and every character's
         course, and the PDF has every shot behind it. A crop that can't be read is drawn as missing.
         """
+        ...
+
+    async def compare_pictures(self, old: Path, new: Path) -> GoldenScores:
+        """Measure on decoded pixels how far a picture is from another one of the same request; of a video on its first,
+        middle and last frame. Faces aren't looked at. Raises PictureRefused."""
+        ...
+
+    async def golden_sheet(
+        self, *, title: str, subtitle: str, tally: str, rows: Sequence[GoldenRow], foot: str, target: Path
+    ) -> None:
+        """Draw golden shots as one JPEG, a row each: the approved picture, the new one, where they differ, the scores in
+        words. A picture that can't be read is drawn as missing."""
         ...
 
 

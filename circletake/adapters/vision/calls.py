@@ -6,9 +6,11 @@ from typing import Any
 
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
+from circletake.domain.golden.verdict import GoldenScores
 from circletake.ports import (
     CompositeReport,
     ContinuityRow,
+    GoldenRow,
     ModelInput,
     PreviewMade,
     PreviewMark,
@@ -88,3 +90,17 @@ def continuity_sheet(
     from circletake.adapters.vision.continuity.document import Heading, write_continuity
 
     return write_continuity(Heading(title, subtitle, foot), rows, target, document, bounds)
+
+
+def compare_pictures(old: Path, new: Path, bounds: Bounds) -> GoldenScores:
+    from circletake.adapters.vision.golden import compare_files
+
+    return compare_files(old, new, bounds)
+
+
+def golden_sheet(
+    title: str, subtitle: str, tally: str, rows: Sequence[GoldenRow], foot: str, target: Path, bounds: Bounds
+) -> None:
+    from circletake.adapters.vision.golden_sheet import Heading, write_golden_sheet
+
+    write_golden_sheet(Heading(title, subtitle, tally, foot), rows, target, bounds)

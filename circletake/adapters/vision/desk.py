@@ -8,10 +8,12 @@ from typing import Any
 from circletake.adapters.vision import calls
 from circletake.adapters.vision.bounds import Bounds
 from circletake.domain.consistency.words import Box
+from circletake.domain.golden.verdict import GoldenScores
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
 from circletake.ports import (
     CompositeReport,
     ContinuityRow,
+    GoldenRow,
     ModelInput,
     PictureRefused,
     PreviewMade,
@@ -169,3 +171,15 @@ class VisionPictureDesk:
             calls.continuity_sheet, title, subtitle, tuple(rows), foot, target, document, self._bounds
         )
         return await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
+
+    async def compare_pictures(self, old: Path, new: Path) -> GoldenScores:
+        """Measure how far a picture is from another one of the same request. Raises PictureRefused."""
+        call = partial(calls.compare_pictures, old, new, self._bounds)
+        return await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)
+
+    async def golden_sheet(
+        self, *, title: str, subtitle: str, tally: str, rows: Sequence[GoldenRow], foot: str, target: Path
+    ) -> None:
+        """Draw golden shots as one JPEG, a row each: approved, made again, the difference, the scores in words."""
+        call = partial(calls.golden_sheet, title, subtitle, tally, tuple(rows), foot, target, self._bounds)
+        await self._pool.run(call, timeout_seconds=self._bounds.work_seconds)

@@ -33,14 +33,15 @@ def look_at(path: Path, box: Size, bounds: Bounds) -> Look:
     if media_type_of(path).startswith("video/"):
         rgb, seconds = middle_frame(path)
     else:
-        rgb = _shown(decode(path, bounds))
+        rgb = shown(decode(path, bounds))
     size = fit_inside(Size(rgb.shape[1], rgb.shape[0]), box)
     if (size.height, size.width) != rgb.shape[:2]:
         rgb = cv2.resize(rgb, (size.width, size.height), interpolation=cv2.INTER_AREA)
     return Look(np.ascontiguousarray(rgb), seconds)
 
 
-def _shown(decoded: Decoded) -> Any:
+def shown(decoded: Decoded) -> Any:
+    """A decoded picture as 8-bit RGB, over a dark grey where it is transparent."""
     rgb = to_rgb(to_eight_bits(np.ascontiguousarray(decoded.colour())))
     if not decoded.has_alpha:
         return rgb

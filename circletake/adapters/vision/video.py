@@ -1,5 +1,6 @@
 """Video frames, read by FFmpeg through OpenCV. Runs in a child process only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,30 @@ def _has_end(capture: Any, frames: int) -> bool:
         _frame_at(capture, index) is not None
         for index in range(frames - 1, max(-1, frames - 1 - _LAST_FRAME_TRIES), -1)
     )
+
+
+def frames_at(
+    path: Path, shares: Sequence[float], bounds: Bounds
+) -> tuple[list[NDArray[np.uint8]], float]:
+    """Return the frames at these shares of the video's length (0: the first, 1: the last) as RGB, and its seconds.
+
+    Where a container announces more frames than it holds, the last one that decodes stands for those. Raises
+    PictureRefused.
+    """
+    capture = open_video(path, bounds)
+    try:
+        stream = _stream(capture)
+        found = []
+        for share in shares:
+            wanted = round(share * (stream.frames - 1))
+            tries = range(wanted, max(-1, wanted - _LAST_FRAME_TRIES), -1)
+            frame = next((each for each in (_frame_at(capture, at) for at in tries) if each is not None), None)
+            if frame is None:
+                raise PictureRefused("truncated", "the video's frames can't be decoded: export it again")
+            found.append(np.asarray(frame[..., ::-1], dtype=np.uint8))
+        return found, stream.seconds
+    finally:
+        capture.release()
 
 
 def middle_frame(path: Path) -> tuple[NDArray[np.uint8], float]:
