@@ -4,54 +4,14 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
+from circletake.dialects.refusals import categories_in, filtered_by, guardrail_refusal, shortened, stage_of
 from circletake.domain.pictures import Filtered, Pictures, Unusable
 
-Stage = Literal["prompt", "input_image", "output_image", "guardrail", "unknown"]
-
-_LONGEST_REASON = 300
-
-# Stability's parameter pages list these, null and "Inference error"; a filtered answer is HTTP 200
-_STAGES: dict[str, Stage] = {
-    "filter reason: prompt": "prompt",
-    "filter reason: input image": "input_image",
-    "filter reason: output image": "output_image",
-}
+# Stability's parameter pages: "Filter reason: prompt", "Filter reason: input image", "Filter reason: output image",
+# "Inference error" and null; a filtered answer is HTTP 200
 _FILTER_PREFIX = "filter reason"
-
-# What providers and guardrails write when they refuse content. Lower case.
-_FILTER_WORDS = (
-    "content filter",
-    "filters automatically flagged",
-    "responsible ai policy",
-    "rai_violation",
-    "content moderation",
-    "moderation",
-    "guardrail",
-)
-# A schema error names its JSON pointer; it can quote any word of a schema and is never a filter.
-_SCHEMA_PREFIXES = ("malformed input request", "1 validation error", "invalid json")
-
-
-def filtered_by(message: str) -> Filtered | None:
-    """Return the refusal that a message of a provider states, or None if it states something else."""
-    text = message.casefold()
-    if text.startswith(_SCHEMA_PREFIXES) or not any(words in text for words in _FILTER_WORDS):
-        return None
-    return Filtered(_stage_of(text), _short(message))
-
-
-def _stage_of(text: str) -> Stage:
-    if "guardrail" in text:
-        return "guardrail"
-    if "input_image" in text or "input image" in text:
-        return "input_image"
-    if "generated" in text or "output" in text:
-        return "output_image"
-    if "prompt" in text or "input_text" in text:
-        return "prompt"
-    return "unknown"
 
 
 def read_stability(answer: bytes) -> Pictures | Filtered | Unusable:
@@ -66,8 +26,9 @@ def read_stability(answer: bytes) -> Pictures | Filtered | Unusable:
         return Unusable("the answer is not JSON")
     if not isinstance(native, dict):
         return Unusable("the answer is not a JSON object")
-    if native.get("amazon-bedrock-guardrailAction") == "INTERVENED":
-        return Filtered("guardrail", "amazon-bedrock-guardrailAction: INTERVENED")
+    refused = guardrail_refusal(native)
+    if refused is not None:
+        return refused
     reasons = _list(native.get("finish_reasons"))
     images = _list(native.get("images"))
     usable = [index for index in range(len(images)) if _reason(reasons, index) is None]
@@ -94,10 +55,10 @@ def _pictures(native: dict[str, Any], images: Sequence[Any], usable: Sequence[in
 def _without_pictures(native: dict[str, Any], reasons: Sequence[Any]) -> Filtered | Unusable:
     for reason in reasons:
         if isinstance(reason, str) and reason.casefold().startswith(_FILTER_PREFIX):
-            return Filtered(_STAGES.get(reason.casefold().strip(), "unknown"), _short(reason))
+            return Filtered(stage_of(reason.casefold()), shortened(reason), "model", categories_in(reason))
     for text in (*reasons, native.get("error"), native.get("message")):
         if isinstance(text, str) and text:
-            return filtered_by(text) or Unusable(_short(text))
+            return filtered_by(text) or Unusable(shortened(text))
     return Unusable("the answer has no image and gives no reason")
 
 
@@ -112,7 +73,7 @@ def read_failure(message: str | None) -> Filtered | Unusable:
     """Read an asynchronous invocation's failure message: a filter's refusal, or something else."""
     if not message:
         return Unusable("the invocation failed and gives no reason")
-    return filtered_by(message) or Unusable(_short(message))
+    return filtered_by(message) or Unusable(shortened(message))
 
 
 def sniff(data: bytes) -> str | None:
@@ -157,7 +118,3 @@ def _seed(seeds: Sequence[Any], index: int) -> int | None:
 
 def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…"

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from circletake.dialects.answers import Stage, filtered_by
 from circletake.dialects.contract import UnusableAnswer
-from circletake.domain.pictures import Filtered, ModelCard, Unusable
+from circletake.dialects.refusals import converse_refusal, filtered_by
+from circletake.domain.pictures import ModelCard, Unusable
 
 FRAMING_TOKENS = 600  # what providers add for a tool
 CHARACTERS_PER_TOKEN = 2  # a safe count of our own texts: real tokenisers make fewer
@@ -41,7 +41,7 @@ def inference(card: ModelCard, most_tokens: int) -> dict[str, Any]:
     return found
 
 
-def tool_input(answer: bytes, name: str, *, filtered_stage: Stage) -> Any:
+def tool_input(answer: bytes, name: str) -> Any:
     """Return what an answer gives the tool: `output`, `stopReason` and `usage` as JSON.
 
     Raises UnusableAnswer for everything else: a filter's refusal, free text, another tool, two of them, an answer
@@ -51,11 +51,12 @@ def tool_input(answer: bytes, name: str, *, filtered_stage: Stage) -> Any:
         native = json.loads(answer)
     except (ValueError, RecursionError):
         raise UnusableAnswer(Unusable("the answer is not JSON")) from None
-    stopped = native.get("stopReason") if isinstance(native, dict) else None
-    if stopped == "guardrail_intervened":
-        raise UnusableAnswer(Filtered("guardrail", "stopReason: guardrail_intervened", source="guardrail"))
-    if stopped == "content_filtered":
-        raise UnusableAnswer(Filtered(filtered_stage, "stopReason: content_filtered"))
+    if not isinstance(native, dict):
+        raise UnusableAnswer(Unusable("the answer is not a JSON object"))
+    refused = converse_refusal(native)
+    if refused is not None:
+        raise UnusableAnswer(refused)
+    stopped = native.get("stopReason")
     if stopped in {CUT_OFF, TOO_LONG}:
         raise UnusableAnswer(Unusable(str(stopped)))
     uses, texts = _blocks(native)

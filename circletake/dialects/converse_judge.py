@@ -1,11 +1,10 @@
 """A second opinion over Converse: reference pictures and one crop side by side, aspect by aspect.
 
 The judge names the concrete difference first and rates afterwards, so that the rating follows from what it saw. The
-answer is forced through a tool with a JSON schema (Amazon Bedrock user guide, "Use a tool to complete an Amazon
-Bedrock model response"; of JSON schema only what Amazon Nova reads: type, properties, required, description, enum).
-Nothing but that schema, kept to the letter, is an opinion: free text, a missing aspect, a rating that is no whole
-number from 0 to 4 are unusable, never a pass. The tool and the system prompt are ours and fixed; what stands in a
-picture can at most be a wrong rating, and the caller asks twice, in both orders, to see one.
+answer is forced through a tool with a JSON schema. Nothing but that schema, kept to the letter, is an opinion: free
+text, a missing aspect, a rating that is no whole number from 0 to 4 are unusable, never a pass. The tool and the system
+prompt are ours and fixed; what stands in a picture can at most be a wrong rating, and the caller asks twice, in both
+orders, to see one.
 """
 
 import json
@@ -14,12 +13,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from circletake.dialects.answers import filtered_by
 from circletake.dialects.contract import UnfitRequest, UnusableAnswer
+from circletake.dialects.converse import (
+    CHARACTERS_PER_TOKEN,
+    FRAMING_TOKENS,
+    inference,
+    tokens,
+    tool_config,
+    tool_input,
+)
 from circletake.dialects.vectors import picture_problems
 from circletake.domain.consistency.words import Aspect
 from circletake.domain.costs import cost_of_tokens
-from circletake.domain.pictures import Filtered, ModelCard, Picture, Unusable, Violation
+from circletake.domain.pictures import ModelCard, Picture, Unusable, Violation
 
 Order = Literal["references_first", "shot_first"]
 
@@ -30,8 +36,6 @@ MOST_APART = 1
 
 _LONGEST_DIFFERENCE = 600
 _FORMATS = {"image/png": "png", "image/jpeg": "jpeg"}
-_CHARACTERS_PER_TOKEN = 2  # a safe count of our own texts: real tokenisers make fewer
-_FRAMING_TOKENS = 600  # what providers add for a forced tool
 
 _SYSTEM = """\
 You compare pictures for a continuity supervisor in film production. You get reference pictures of one character \
@@ -97,57 +101,30 @@ class ConverseJudge:
             )
         names = ", ".join(each.value for each in aspects)
         content.append({"text": f"End of the pictures. Compare them in these aspects: {names}."})
-        spec = {
-            "name": TOOL,
-            "description": "Gives the opinion on the likeness, aspect by aspect.",
-            "inputSchema": {"json": schema(aspects)},
-        }
+        about = "Gives the opinion on the likeness, aspect by aspect."
         return {
             "system": [{"text": _SYSTEM}],
             "messages": [{"role": "user", "content": content}],
-            "inferenceConfig": {"maxTokens": card.limits["output_tokens_max"], "temperature": 0.0},
-            "toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": {"tool": {"name": TOOL}}},
+            "inferenceConfig": inference(card, int(card.limits["output_tokens_max"])),
+            "toolConfig": tool_config(card, TOOL, about, schema(aspects)),
         }
 
     def read(self, answer: bytes, aspects: Sequence[Aspect]) -> Judgement:
         """Read `output`, `stopReason` and `usage` as JSON. Raises UnusableAnswer for anything but an opinion on
         exactly these aspects. A refused or unusable answer is paid for too: see `tokens`."""
-        try:
-            native = json.loads(answer)
-        except (ValueError, RecursionError):
-            raise UnusableAnswer(Unusable("the answer is not JSON")) from None
-        stopped = native.get("stopReason") if isinstance(native, dict) else None
-        if stopped == "guardrail_intervened":
-            raise UnusableAnswer(Filtered("guardrail", "stopReason: guardrail_intervened"))
-        if stopped == "content_filtered":
-            raise UnusableAnswer(Filtered("output_image", "stopReason: content_filtered"))
-        uses, texts = _blocks(native)
-        if stopped != "tool_use" or len(uses) != 1:
-            refusal = next((found for text in texts if (found := filtered_by(text))), None)
-            raise UnusableAnswer(refusal or Unusable(f"no opinion was given: {str(stopped)[:40]}"))
-        if uses[0].get("name") != TOOL:
-            raise UnusableAnswer(Unusable("another tool than ours was called"))
-        tokens_in, tokens_out = self.tokens(answer)
-        return Judgement(_opinions(uses[0].get("input"), aspects), tokens_in, tokens_out)
+        given = tool_input(answer, TOOL)
+        tokens_in, tokens_out = tokens(answer)
+        return Judgement(_opinions(given, aspects), tokens_in, tokens_out)
 
     def tokens(self, answer: bytes) -> tuple[int, int]:
         """Return (in, out) as an answer states them, read or not. Raises UnusableAnswer when it doesn't state them."""
-        try:
-            usage = json.loads(answer)["usage"]
-            counts = (usage["inputTokens"], usage["outputTokens"])
-        except (ValueError, RecursionError, KeyError, TypeError):
-            raise UnusableAnswer(Unusable("the answer doesn't state its tokens")) from None
-        # what a cache served or stored is counted apart; we ask for no cache, so this is nothing
-        cached = sum(_count(usage.get(name)) for name in ("cacheReadInputTokens", "cacheWriteInputTokens"))
-        if not all(isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in counts):
-            raise UnusableAnswer(Unusable("the answer doesn't state its tokens"))
-        return counts[0] + cached, counts[1]
+        return tokens(answer)
 
     def at_most(self, card: ModelCard, references: int, aspects: Sequence[Aspect]) -> tuple[int, int]:
         """Return the most tokens (in, out) one call with so many references can use: what to reserve."""
         texts = len(_SYSTEM) + len(json.dumps(schema(aspects))) + 40 * (references + 2)
         pictures = (references + 1) * int(card.limits["picture_tokens"])
-        return texts // _CHARACTERS_PER_TOKEN + _FRAMING_TOKENS + pictures, int(
+        return texts // CHARACTERS_PER_TOKEN + FRAMING_TOKENS + pictures, int(
             card.limits["output_tokens_max"]
         )
 
@@ -215,17 +192,6 @@ def agreed(first: Judgement, second: Judgement) -> dict[Aspect, tuple[float]]:
     return found
 
 
-def _blocks(native: Any) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the tool uses and the texts of an answer, nothing when it hasn't the form of one."""
-    try:
-        content = native["output"]["message"]["content"]
-    except (KeyError, TypeError):
-        return [], []
-    blocks = [each for each in content if isinstance(each, dict)] if isinstance(content, list) else []
-    uses = [each["toolUse"] for each in blocks if isinstance(each.get("toolUse"), dict)]
-    return uses, [each["text"] for each in blocks if isinstance(each.get("text"), str)]
-
-
 def _opinions(given: Any, aspects: Sequence[Aspect]) -> dict[Aspect, Opinion]:
     if not isinstance(given, dict) or set(given) != {each.value for each in aspects}:
         raise UnusableAnswer(Unusable("the opinion is not on the aspects that were asked for"))
@@ -241,7 +207,3 @@ def _opinion(given: Any) -> Opinion:
     if not isinstance(likeness, int) or isinstance(likeness, bool) or not 0 <= likeness <= MOST:
         raise UnusableAnswer(Unusable("a rating is no whole number from 0 to 4"))
     return Opinion(difference[:_LONGEST_DIFFERENCE], likeness if visible else None)
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

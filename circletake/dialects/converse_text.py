@@ -101,15 +101,13 @@ class ConverseText:
 
     def read_breakdown(self, answer: bytes) -> Breakdown:
         """Read a breakdown; scenes that have no number of their own and shots get one. Raises UnusableAnswer."""
-        breakdown = _breakdown(
-            _whole(tool_input(answer, BREAKDOWN_TOOL, filtered_stage="unknown"), _BREAKDOWN)
-        )
+        breakdown = _breakdown(_whole(tool_input(answer, BREAKDOWN_TOOL), _BREAKDOWN))
         _require_sound(breakdown_problems(breakdown))
         return breakdown
 
     def read_prompt(self, answer: bytes, asked: PromptBrief) -> ProposedPrompt:
         """Read a proposed prompt. Raises UnusableAnswer."""
-        given = _whole(tool_input(answer, PROMPT_TOOL, filtered_stage="unknown"), _prompt_schema(asked))
+        given = _whole(tool_input(answer, PROMPT_TOOL), _prompt_schema(asked))
         proposed = ProposedPrompt(
             given["prompt"].strip(),
             _said(given["negative_prompt"]),

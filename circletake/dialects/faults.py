@@ -17,7 +17,7 @@ accepted it:
 from collections.abc import Mapping
 from typing import Literal
 
-from circletake.dialects.answers import filtered_by
+from circletake.dialects.refusals import filtered_by
 from circletake.domain.kinds import Billed
 from circletake.domain.pictures import Answer, FaultKind, Filtered, ModelFault, Pictures
 
@@ -65,6 +65,8 @@ _BY_STATUS: dict[int, FaultKind] = {
     429: "throttled",
     529: "throttled",
 }
+# What is written of a model that ended, or ended for whoever stopped using it. Lower case.
+_ENDED = ("end of its life", "end of life", "end-of-life", "marked by provider as legacy", "been deprecated")
 # A ValidationException is also how an id that can't be called is answered.
 _NO_SUCH_MODEL = ("model identifier is invalid", "with on-demand throughput")
 _UNKNOWN_BILL = frozenset({408, 502, 504})
@@ -106,11 +108,13 @@ def _kind(name: str, status: int | None, message: str) -> FaultKind:
         kind = _BY_STATUS.get(number) if number is not None else None
         if kind is None:
             kind = "unavailable" if number is None or number >= _SERVER_ERROR else "invalid_request"
-    if kind == "invalid_request":
-        if filtered_by(message) is not None:
-            return "filtered"
-        if any(words in message.casefold() for words in _NO_SUCH_MODEL):
-            return "not_found"
+    text = message.casefold()
+    if kind in {"invalid_request", "model_error"} and filtered_by(message) is not None:
+        return "filtered"
+    if kind in {"invalid_request", "not_found", "access_denied"} and any(words in text for words in _ENDED):
+        return "ended"
+    if kind == "invalid_request" and any(words in text for words in _NO_SUCH_MODEL):
+        return "not_found"
     return kind
 
 

@@ -5,12 +5,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from circletake.dialects.answers import filtered_by
 from circletake.dialects.contract import UnfitRequest, UnusableAnswer
+from circletake.dialects.refusals import filtered_by, guardrail_refusal, shortened
 from circletake.domain.fitting import inside
-from circletake.domain.pictures import Filtered, ModelCard, Picture, Unusable, Violation
-
-_LONGEST_REASON = 300
+from circletake.domain.pictures import ModelCard, Picture, Unusable, Violation
 
 
 def picture_problems(place: str, picture: Picture, card: ModelCard) -> list[Violation]:
@@ -46,8 +44,9 @@ def read_object(answer: bytes) -> dict[str, Any]:
         raise UnusableAnswer(Unusable("the answer is not JSON")) from None
     if not isinstance(native, dict):
         raise UnusableAnswer(Unusable("the answer is not a JSON object"))
-    if native.get("amazon-bedrock-guardrailAction") == "INTERVENED":
-        raise UnusableAnswer(Filtered("guardrail", "amazon-bedrock-guardrailAction: INTERVENED"))
+    intervened = guardrail_refusal(native)
+    if intervened is not None:
+        raise UnusableAnswer(intervened)
     return native
 
 
@@ -55,7 +54,7 @@ def refused(message: object) -> UnusableAnswer:
     """Return the fault of an answer that gives a text instead of a vector."""
     if not isinstance(message, str) or not message:
         return UnusableAnswer(Unusable("the answer has no vector and gives no reason"))
-    return UnusableAnswer(filtered_by(message) or Unusable(message[:_LONGEST_REASON]))
+    return UnusableAnswer(filtered_by(message) or Unusable(shortened(message)))
 
 
 def unit_vector(values: object, dimensions: int) -> tuple[float, ...]:

@@ -179,7 +179,8 @@ FaultKind = Literal[
     "invalid_request",  # 400 that is no content filter
     "filtered",  # 400 that is a content filter
     "access_denied",
-    "not_found",  # unknown, legacy-idle or ended model
+    "not_found",  # no such model
+    "ended",  # the provider ended the model, or ended it for an account that had stopped using it
     "quota",  # ServiceQuotaExceeded
     "conflict",  # same token, other parameters
     "model_error",  # 424

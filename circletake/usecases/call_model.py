@@ -419,7 +419,8 @@ def _ending_of(fault: ModelFault, *, unknown: bool) -> Ending:
     details = {
         "invalid_request": "The model refused the request as it was sent.",
         "access_denied": "The platform may not call this model for your tenant: tell the operator.",
-        "not_found": "The model isn't there any more: choose another.",
+        "not_found": "The model service knows no such model: choose another, or tell the operator.",
+        "ended": "Its provider has ended this model: choose another. GET /v1/models names its successor.",
         "quota": "The platform's quota for this model is used up: tell the operator.",
         "conflict": "The model service knows another request under the same token.",
     }

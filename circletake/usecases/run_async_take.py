@@ -36,7 +36,7 @@ from circletake.usecases.tools import Tools
 
 RESULT_SUFFIX = ".mp4"
 # answers to a look that will not change: the service knows of no such invocation, or not for us
-GONE = frozenset({"not_found", "invalid_request", "access_denied"})
+GONE = frozenset({"not_found", "ended", "invalid_request", "access_denied"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,10 +216,14 @@ async def test_a_silent_model_is_a_timeout_sent_once_whose_bill_is_unknown(place
 
 async def test_an_ended_and_an_unknown_model_are_not_found(place: Place) -> None:
     """What the catalogue would refuse, the service refuses too."""
-    for model_id in ("amazon.nova-canvas-v1:0", "stability.sd9-v1:0", "stability.stable-outpaint-v1:0"):
+    for model_id, kind in (
+        ("amazon.nova-canvas-v1:0", "ended"),
+        ("stability.sd9-v1:0", "not_found"),
+        ("stability.stable-outpaint-v1:0", "not_found"),
+    ):
         with pytest.raises(ModelFault) as fault:
             await place.runner.invoke(place.tenant, card_of(SD35, id=model_id), b"{}")
-        assert (fault.value.kind, fault.value.billed) == ("not_found", Billed.FALSE)
+        assert (fault.value.kind, fault.value.billed) == (kind, Billed.FALSE)
 
 
 async def test_a_session_the_server_forgot_is_assumed_anew_and_the_call_made(place: Place) -> None:

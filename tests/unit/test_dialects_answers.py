@@ -78,7 +78,9 @@ def test_an_inference_error_is_unusable_not_filtered():
 def test_a_guardrails_intervention_is_a_refusal(rest):
     """The guardrail's mark counts even when pictures stand beside it."""
     body = json.dumps({"amazon-bedrock-guardrailAction": "INTERVENED", **rest}).encode()
-    assert read_stability(body) == Filtered("guardrail", "amazon-bedrock-guardrailAction: INTERVENED")
+    assert read_stability(body) == Filtered(
+        "guardrail", "amazon-bedrock-guardrailAction: INTERVENED", "guardrail"
+    )
 
 
 def test_a_guardrail_that_let_it_pass_is_no_refusal():

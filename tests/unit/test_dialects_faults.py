@@ -19,6 +19,7 @@ LEGACY = (
     "Access denied. This Model is marked by provider as Legacy and you have not been actively using the model in "
     "the last 30 days. Please upgrade to an active model on Amazon Bedrock"
 )
+ENDED = "This model version has reached the end of its life. Please refer to the AWS documentation for more details."
 TITAN = (
     "This request has been blocked by our content filters. Our filters automatically flagged this prompt because it "
     "may conflict our AUP or AWS Responsible AI Policy. Please adjust your text prompt to submit a new request."
@@ -55,7 +56,10 @@ SCHEMA = (
         ("RequestExpired", 400, "clock", "access_denied", Billed.FALSE),
         ("FTUFormNotFilled", 404, "form", "access_denied", Billed.FALSE),
         ("MPAgreementBeingCreated", 403, "wait", "not_ready", Billed.FALSE),
-        ("ResourceNotFoundException", 404, LEGACY, "not_found", Billed.FALSE),
+        ("ResourceNotFoundException", 404, LEGACY, "ended", Billed.FALSE),
+        ("ResourceNotFoundException", 404, ENDED, "ended", Billed.FALSE),
+        ("ValidationException", 400, ENDED, "ended", Billed.FALSE),
+        ("ResourceNotFoundException", 404, "Could not resolve the model", "not_found", Billed.FALSE),
         ("404", 404, "", "not_found", Billed.FALSE),
         ("ValidationException", 400, "The provided model identifier is invalid.", "not_found", Billed.FALSE),
         ("ValidationException", 400, UNSUPPORTED_ID, "not_found", Billed.FALSE),
@@ -98,9 +102,10 @@ def test_a_token_used_for_something_else_is_a_conflict_that_may_cost():
         ("The request was blocked by the guardrail.", "guardrail"),
     ],
 )
-def test_a_content_filters_400_is_filtered_not_invalid(message, stage):
-    """The same exception class as a schema error: only the text tells them apart."""
-    fault = fault_from("ValidationException", 400, message)
+@pytest.mark.parametrize(("code", "status"), [("ValidationException", 400), ("ModelErrorException", 424)])
+def test_a_content_filters_error_is_filtered_not_invalid(code, status, message, stage):
+    """The same exception class as a schema error, or one that would be tried again: only the text tells them apart."""
+    fault = fault_from(code, status, message)
     assert (fault.kind, fault.billed) == ("filtered", Billed.FALSE)
     assert filtered_from(fault).stage == stage
 
