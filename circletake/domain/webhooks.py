@@ -46,6 +46,8 @@ EVENT_TYPES = (
     "exposure.limit",
     "budget.soft",
     "budget.hard",
+    "storyboard.drawn",
+    "animatic.finished",
     "consent.granted",
     "consent.declined",
     "consent.revoked",

@@ -127,6 +127,7 @@ _LINKS = (
     ("consent", "consent_id", "consents"),
     ("performer", "performer_id", "performers"),
     ("cut", "cut_id", "cuts"),
+    ("storyboard", "storyboard_id", "storyboards"),
     ("enforcement", "enforcement_id", "consistency-enforcements"),
     ("endpoint", "endpoint_id", "webhook-endpoints"),
 )

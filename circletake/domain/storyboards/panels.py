@@ -69,7 +69,9 @@ class Known:
     pictures: Mapping[UUID, KnownPicture] = field(default_factory=dict)
 
 
-def panel_violations(drafts: Sequence[PanelDraft], known: Known, *, at: str = "/panels/{}") -> list[Violation]:
+def panel_violations(
+    drafts: Sequence[PanelDraft], known: Known, *, at: str = "/panels/{}"
+) -> list[Violation]:
     """Return what is wrong with each row, with a pointer into it. `at` is a row's pointer, by its index."""
     found: list[Violation] = []
     seen: set[UUID] = set()

@@ -17,7 +17,6 @@ from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
 from circletake.records.storyboards import Storyboard, StoryboardFile, StoryboardOutput, StoryboardPanel
-from circletake.usecases.find_context import find_production
 from circletake.usecases.storyboards.words import board_words, panel_words
 
 OutputKind = Literal["drawing", "animatic"]
@@ -62,6 +61,10 @@ class OutputView:
 
     output: StoryboardOutput
     files: Sequence[OutputFile]
+
+    @property
+    def rate(self) -> Fraction:
+        return Fraction(self.output.frame_rate)
 
 
 async def find_board(
@@ -155,8 +158,6 @@ async def list_storyboards(
         query = query.where(tuple_(Storyboard.created_at, Storyboard.id) < before)
     query = query.order_by(Storyboard.created_at.desc(), Storyboard.id.desc()).limit(limit)
     async with database.tenant(tenant_id) as session:
-        if production_id is not None:
-            await find_production(session, tenant_id, production_id)
         return await _views(session, seal, list(await session.scalars(query)))
 
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.api.routes import (
     admin,
+    animatics,
     beta,
     budgets,
     characters,
@@ -37,6 +38,7 @@ from services.api.routes import (
     rights,
     sequences,
     shots,
+    storyboards,
     synthetic_performers,
     takes,
     usage,
@@ -52,6 +54,8 @@ TENANT: list[APIRouter] = [
     episodes.router,
     sequences.router,
     shots.router,
+    storyboards.router,
+    animatics.router,
     characters.router,
     looks.router,
     references.router,

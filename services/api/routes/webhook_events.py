@@ -7,12 +7,14 @@ from fastapi import APIRouter, Header
 from fastapi.responses import PlainTextResponse
 
 from services.api.schemas.webhooks import (
+    AnimaticData,
     BudgetData,
     ChallengeData,
     CheckData,
     ConsentData,
     DigestData,
     DisabledData,
+    DrawingData,
     EnforcementData,
     ExposureData,
     GenerationData,
@@ -116,6 +118,14 @@ _SENT: dict[str, tuple[Any, str]] = {
     ),
     "consent.expiring": (WebhookMessage[ConsentData], "The term of a consent ends within 30 days."),
     "consent.expired": (WebhookMessage[ConsentData], "The term of a consent has ended."),
+    "storyboard.drawn": (
+        WebhookMessage[DrawingData],
+        "A storyboard's PDF and stills are in your bucket, or couldn't be made: `state` says which.",
+    ),
+    "animatic.finished": (
+        WebhookMessage[AnimaticData],
+        "An animatic is in your bucket, or couldn't be made: `state` says which.",
+    ),
     "media.ready": (WebhookMessage[MediaData], "An upload was looked at and can be used."),
     "media.refused": (WebhookMessage[MediaData], "An upload was refused; `code` says why."),
     "endpoint.challenge": (

@@ -242,6 +242,7 @@ class Links(Reply):
     performer: str | None = None
     enforcement: str | None = None
     cut: str | None = None
+    storyboard: str | None = None
     endpoint: str | None = None
 
 
@@ -387,6 +388,25 @@ class ExposureData(EventData):
     action: Literal["warn", "hold", "block"]
     value: float = Field(description="What was set, 0 to 1")
     reading: float = Field(description="What it comes to, 0 to 1")
+
+
+class BoardData(EventData):
+    production_id: UUID
+    storyboard_id: UUID
+    storyboard_version: int = Field(description="What it shows")
+    state: Literal["ready", "failed"]
+    code: str | None = Field(description="Why it failed, or what a ready one lacks")
+    panels: int
+    media_id: UUID | None = Field(description="The PDF or the MP4")
+
+
+class DrawingData(BoardData):
+    drawing_id: UUID
+
+
+class AnimaticData(BoardData):
+    animatic_id: UUID
+    timeline_media_id: UUID | None = Field(description="The OTIO file")
 
 
 class EnforcementData(EventData):
