@@ -18,6 +18,8 @@ def main() -> None:
     settings = read_settings(sys.argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     os.umask(0o077)
+    # the drawing processes inherit it: BLAS threads that wait by spinning cost more than they give
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - a composition root
     try:
         app = OfflineBedrock(settings)
     except (KeysFileUnusable, StateUnusable) as error:

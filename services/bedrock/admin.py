@@ -1,5 +1,5 @@
 """The server's own calls, under `/_offline/`: health for everyone, for the operator the call log and the controls
-(`faults`, `drift`, `subjects`, `models`: GET lists, POST adds, DELETE removes one or all)."""
+(`faults`, `drift`, `subjects`, `models`, `versions`: GET lists, POST adds, DELETE removes one or all)."""
 
 import hmac
 import ipaddress

@@ -40,6 +40,7 @@ from services.bedrock.store import Store
 from services.bedrock.sts import Sts
 from services.bedrock.subjects import SubjectBook
 from services.bedrock.sync_api import SyncApi, strike
+from services.bedrock.versions import VersionBook
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,8 @@ class OfflineBedrock:
         self._store = Store(settings.state_dir / "bedrock.sqlite")
         self._pool = DrawingPool(settings.picture_processes, settings.max_waiting)
         self._book = FaultBook()
-        controls = Controls(self._book, DriftBook(), SubjectBook(), BroughtModels(settings.account))
+        brought = BroughtModels(settings.account)
+        controls = Controls(self._book, DriftBook(), SubjectBook(), brought, VersionBook())
         self._calls = CallLog(self._store)
         clients = Clients(settings.s3_endpoint, settings.region)
         invocations = Invocations(self._store)

@@ -92,7 +92,7 @@ class AsyncApi:
                 request,
                 caller,
                 "StartAsyncInvoke",
-                model.called_as,
+                model,
                 token if isinstance(token, str) else None,
             )
         )
@@ -137,9 +137,9 @@ class AsyncApi:
             fault=rule.kind if rule else None,
             call_id=call_id,
         )
-        invocation, is_new = await self._invocations.add(new, self._arn(new.id))
+        order = await asyncio.to_thread(luma.parse_ray2, json.loads(start.model_input), new.seed)
+        invocation, is_new = await self._invocations.add(new, self._arn(new.id), order)
         if is_new:
-            order = await asyncio.to_thread(luma.parse_ray2, json.loads(start.model_input), new.seed)
             cast = write_cast(self._controls.cast_for(order, model, caller.tags.get("tenant", "")))
             if cast is not None:
                 invocation = await self._invocations.set_cast(invocation, cast)

@@ -71,10 +71,10 @@ class AsyncRuns:
 
     async def _run(self, invocation: Invocation) -> None:
         failure: RunFailed | None = None
-        seconds = 0
+        seconds, resolution = 0, None
         try:
             order = luma.parse_ray2(json.loads(invocation.model_input or "null"), invocation.seed)
-            seconds = order.seconds
+            seconds, resolution = order.seconds, order.resolution
             await self._produce(invocation, order)
         except RunFailed as failed:
             failure = failed
@@ -86,8 +86,9 @@ class AsyncRuns:
         outcome = Outcome(
             "succeeded" if failure is None else "failed",
             billed,
-            units=0 if billed == "no" else seconds,
+            units=seconds or None,
             unit="second",
+            resolution=resolution,
         )
         await self._calls.end(invocation.call_id, outcome)
         await self._invocations.finish(

@@ -19,6 +19,8 @@ class Call:
     """What is known when a call arrives. `request_sha256` covers the body as it came over the wire.
 
     `at` is when its first bytes came in, to the microsecond: what came before it is the caller's delay, not ours.
+    `model_id` is what it was called as, `base_model_id` which model that is. `units` is what it would be billed if
+    nothing more were heard of it.
     """
 
     operation: str
@@ -31,19 +33,26 @@ class Call:
     sdk_attempt: str | None
     at: datetime
     token: str | None = None
+    base_model_id: str = ""
+    units: float = 0
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended. `units` are images or seconds of video, whatever `unit` says."""
+    """How it ended. `units` are images, seconds of video or tokens, whatever `unit` says: what is billed, or, where
+    `billed` is unknown, what would be; None keeps what was expected. Tokens are also told apart; `resolution` is what seconds are priced by."""
 
     outcome: str
     billed: Billed
     http_status: int | None = None
     error_code: str | None = None
-    units: float = 0
+    units: float | None = None
     unit: str | None = None
     invocation_arn: str | None = None
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+    resolution: str | None = None
 
 
 class CallLog:
@@ -56,12 +65,12 @@ class CallLog:
         def insert(connection: sqlite3.Connection) -> int:
             cursor = connection.execute(
                 "INSERT INTO calls (at, operation, model_id, token, access_key_id, role_arn, session_name,"
-                " request_sha256, request_id, sdk_attempt, outcome, billed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'started', 'unknown')",
+                " request_sha256, request_id, sdk_attempt, base_model_id, units, unit, outcome, billed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'started', 'unknown')",
                 (
                     call.at.isoformat(timespec="microseconds"), call.operation, call.model_id, call.token,
                     call.access_key_id, call.role_arn, call.session_name, call.request_sha256, call.request_id,
-                    call.sdk_attempt,
+                    call.sdk_attempt, call.base_model_id, call.units, call.unit,
                 ),
             )  # fmt: skip
             return int(cursor.lastrowid or 0)
@@ -73,15 +82,20 @@ class CallLog:
         await self._store.run(
             lambda connection: connection.execute(
                 "UPDATE calls SET outcome = ?, billed = ?, http_status = coalesce(?, http_status), error_code = ?,"
-                " units = ?, unit = ?, invocation_arn = coalesce(?, invocation_arn) WHERE id = ?",
+                " units = CASE WHEN ? = 'no' THEN 0 ELSE coalesce(?, units) END, unit = coalesce(?, unit), invocation_arn = coalesce(?, invocation_arn), tokens_in = ?,"
+                " tokens_out = ?, resolution = coalesce(?, resolution) WHERE id = ?",
                 (
                     outcome.outcome,
                     outcome.billed,
                     outcome.http_status,
                     outcome.error_code,
+                    outcome.billed,
                     outcome.units,
                     outcome.unit,
                     outcome.invocation_arn,
+                    outcome.tokens_in,
+                    outcome.tokens_out,
+                    outcome.resolution,
                     call_id,
                 ),
             )

@@ -1,4 +1,4 @@
-"""All that the reader of this server may set while it runs: faults, drift, subjects, models brought by ARN."""
+"""All that the reader of this server may set while it runs: faults, drift, subjects, models brought by ARN, versions."""
 
 import base64
 import json
@@ -8,11 +8,22 @@ from typing import Any, Protocol
 from services.bedrock.drift import BadDrift, Drift, DriftBook
 from services.bedrock.faults import BadRule, FaultBook
 from services.bedrock.models import BadModel, BroughtModels, Model
-from services.bedrock.orders import ClipOrder, EraseOrder, OutpaintOrder, PictureOrder, VaryOrder
+from services.bedrock.orders import (
+    ClipOrder,
+    InpaintOrder,
+    LinesOrder,
+    PanelOrder,
+    PictureOrder,
+    StyleGuideOrder,
+)
 from services.bedrock.subjects import BadSubject, Subject, SubjectBook
+from services.bedrock.versions import BadVersion, VersionBook
 from services.bedrock.work import NOBODY, Cast
 
-REFUSALS = (BadRule, BadDrift, BadSubject, BadModel)
+REFUSALS = (BadRule, BadDrift, BadSubject, BadModel, BadVersion)
+
+# where what a prompt names is drawn anew, so that a registered character can be in it
+_DRAWN_FROM_WORDS = PanelOrder | InpaintOrder | LinesOrder | StyleGuideOrder | ClipOrder
 
 
 class Book(Protocol):
@@ -33,6 +44,7 @@ class Controls:
     drift: DriftBook
     subjects: SubjectBook
     models: BroughtModels
+    versions: VersionBook
 
     def books(self) -> dict[str, Book]:
         """By the name they have under `/_offline/`."""
@@ -41,17 +53,17 @@ class Controls:
             "drift": self.drift,
             "subjects": self.subjects,
             "models": self.models,
+            "versions": self.versions,
         }
 
     def cast_for(self, order: PictureOrder | ClipOrder, model: Model, tenant: str) -> Cast:
         """Who is in this call and what goes wrong with them; a drift that strikes is counted."""
         drift = self.drift.strike(order, model.names, tenant)
-        named = None
-        if not isinstance(order, EraseOrder | VaryOrder | OutpaintOrder):
-            named = self.subjects.named_in(order.prompt)
-        if drift is None and named is None:
+        named = self.subjects.named_in(order.prompt) if isinstance(order, _DRAWN_FROM_WORDS) else None
+        version = self.versions.of(model.names)
+        if drift is None and named is None and version is None:
             return NOBODY
-        return Cast(named, self.subjects.any_of() if drift else (), drift)
+        return Cast(named, self.subjects.any_of() if drift else (), drift, version)
 
 
 def write_cast(cast: Cast) -> str | None:
@@ -75,6 +87,7 @@ def read_cast(text: str | None) -> Cast:
         None if document["named"] is None else _subject(document["named"]),
         tuple(_subject(each) for each in document["known"]),
         None if drift is None else Drift(**drift),
+        document.get("version"),
     )
 
 

@@ -12,16 +12,36 @@ from typing import Any
 
 from services.bedrock.orders import (
     ClipOrder,
+    CutoutOrder,
     EraseOrder,
     InpaintOrder,
+    LinesOrder,
     OutpaintOrder,
     PanelOrder,
     PictureOrder,
+    RecolorOrder,
+    ReplaceOrder,
+    StyleGuideOrder,
+    StyleTransferOrder,
+    UpscaleOrder,
     VaryOrder,
 )
 from services.bedrock.subjects import BadSubject, Box, read_box, read_picture
 
-MODES = ("text-to-image", "image-to-image", "inpaint", "outpaint", "erase", "text-to-video", "keyframe")
+_MODE_OF = {
+    PanelOrder: "text-to-image",
+    VaryOrder: "image-to-image",
+    InpaintOrder: "inpaint",
+    OutpaintOrder: "outpaint",
+    EraseOrder: "erase",
+    UpscaleOrder: "upscale",
+    RecolorOrder: "recolor",
+    ReplaceOrder: "replace",
+    CutoutOrder: "remove-background",
+    StyleGuideOrder: "style-guide",
+    StyleTransferOrder: "style-transfer",
+}
+MODES = (*_MODE_OF.values(), "sketch", "structure", "text-to-video", "keyframe")
 _MEMBERS = {"model", "tenant", "when", "drift", "times"}
 _WHEN = {"mode", "seed", "strength_above"}
 _DRIFT = {"wardrobe", "hair", "face", "face_picture", "at"}
@@ -102,18 +122,14 @@ class DriftBook:
 def mode_of(order: PictureOrder | ClipOrder) -> tuple[str, float | None]:
     """What a rule calls this work, and its strength where it has one."""
     match order:
-        case PanelOrder():
-            return "text-to-image", None
         case VaryOrder():
             return "image-to-image", order.strength
-        case InpaintOrder():
-            return "inpaint", None
-        case OutpaintOrder():
-            return "outpaint", None
-        case EraseOrder():
-            return "erase", None
+        case LinesOrder():
+            return ("sketch" if order.sketch else "structure"), None
         case ClipOrder():
             return ("text-to-video" if order.first is None and order.last is None else "keyframe"), None
+        case _:
+            return _MODE_OF[type(order)], None
 
 
 def _matches(

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.bedrock import clock
 from services.bedrock.errors import BedrockFault, validation
+from services.bedrock.orders import ClipOrder
 from services.bedrock.store import Store
 
 _COLUMNS = (
@@ -68,8 +69,8 @@ class Invocations:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def add(self, new: Invocation, arn: str) -> tuple[Invocation, bool]:
-        """Keep it and mark its call as running, in one transaction; (invocation, whether it is new).
+    async def add(self, new: Invocation, arn: str, order: ClipOrder) -> tuple[Invocation, bool]:
+        """Keep it and mark its call as running with what it will cost, in one transaction; (invocation, whether new).
 
         A token that is known with the same request returns the invocation it made; with another request it is
         a ConflictException.
@@ -96,8 +97,9 @@ class Invocations:
                 ),
             )  # fmt: skip
             connection.execute(
-                "UPDATE calls SET outcome = 'in_progress', http_status = 200, invocation_arn = ? WHERE id = ?",
-                (arn, new.call_id),
+                "UPDATE calls SET outcome = 'in_progress', http_status = 200, invocation_arn = ?, units = ?,"
+                " unit = 'second', resolution = ? WHERE id = ?",
+                (arn, order.seconds, order.resolution, new.call_id),
             )
             return new, True
 

@@ -28,6 +28,8 @@ class Model:
     profile: str | None = None
     task: Task = "picture"
     max_pictures: int = 20  # of one message of Converse
+    forces_tools: bool = True  # it can be made to use a tool
+    samples: bool = True  # it takes a temperature
     arn: str | None = None
 
     @property
@@ -40,20 +42,33 @@ class Model:
         return frozenset({self.called_as, self.base_id})
 
 
+_IMAGE_SERVICES = (
+    "stable-conservative-upscale",
+    "stable-creative-upscale",
+    "stable-fast-upscale",
+    "stable-image-control-sketch",
+    "stable-image-control-structure",
+    "stable-image-erase-object",
+    "stable-image-inpaint",
+    "stable-image-remove-background",
+    "stable-image-search-recolor",
+    "stable-image-search-replace",
+    "stable-image-style-guide",
+    "stable-outpaint",
+    "stable-style-transfer",
+)
+
+
+def _image_service(name: str) -> Model:
+    base_id = f"stability.{name}-v1:0"
+    return Model(base_id, "sync", _US_PROFILE, f"us.{base_id}")
+
+
 MODELS = (
     Model("stability.sd3-5-large-v1:0", "sync", ("us-west-2",)),
-    Model("stability.stable-outpaint-v1:0", "sync", _US_PROFILE, "us.stability.stable-outpaint-v1:0"),
-    Model(
-        "stability.stable-image-erase-object-v1:0",
-        "sync",
-        _US_PROFILE,
-        "us.stability.stable-image-erase-object-v1:0",
-    ),
-    Model(
-        "stability.stable-image-inpaint-v1:0", "sync", _US_PROFILE, "us.stability.stable-image-inpaint-v1:0"
-    ),
     Model("stability.stable-image-core-v1:1", "sync", ("us-west-2",)),
     Model("stability.stable-image-ultra-v1:1", "sync", ("us-west-2",)),
+    *(_image_service(name) for name in _IMAGE_SERVICES),
     Model("luma.ray-v2:0", "async", ("us-west-2",), task="clip"),
     Model("amazon.nova-2-multimodal-embeddings-v1:0", "sync", ("us-east-1",), task="embedding"),
     Model("amazon.titan-embed-image-v1", "sync", ("us-east-1", "us-west-2"), task="embedding"),
@@ -65,6 +80,20 @@ MODELS = (
         _US_PROFILE,
         "us.anthropic.claude-haiku-4-5-20251001-v1:0",
         "understanding",
+    ),
+    Model("amazon.nova-lite-v1:0", "sync", _US_PROFILE, "us.amazon.nova-lite-v1:0", "understanding", 5),
+    Model("amazon.nova-micro-v1:0", "sync", _US_PROFILE, "us.amazon.nova-micro-v1:0", "understanding", 0),
+    Model(
+        "anthropic.claude-sonnet-4-6", "sync", _US_PROFILE, "us.anthropic.claude-sonnet-4-6", "understanding"
+    ),
+    Model(
+        "anthropic.claude-sonnet-5-5",
+        "sync",
+        _US_PROFILE,
+        "us.anthropic.claude-sonnet-5-5",
+        "understanding",
+        forces_tools=False,
+        samples=False,
     ),
 )
 

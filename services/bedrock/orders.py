@@ -68,8 +68,98 @@ class OutpaintOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class UpscaleOrder:
+    """`width` and `height` are those of the answer; `creativity` is 0 for the fast one."""
+
+    how: Literal["fast", "conservative", "creative"]
+    prompt: str = field(repr=False)
+    image: bytes = field(repr=False)
+    width: int
+    height: int
+    creativity: float
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class RecolorOrder:
+    """`search` says what gets the colour that `prompt` names."""
+
+    prompt: str = field(repr=False)
+    search: str = field(repr=False)
+    image: bytes = field(repr=False)
+    grow: int
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceOrder:
+    """`search` says what gives way to what `prompt` names."""
+
+    prompt: str = field(repr=False)
+    search: str = field(repr=False)
+    image: bytes = field(repr=False)
+    grow: int
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class CutoutOrder:
+    """The subject without its background."""
+
+    image: bytes = field(repr=False)
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class LinesOrder:
+    """A picture from words along the lines of a sketch, or else along the edges of a picture; of the image's size."""
+
+    sketch: bool
+    prompt: str = field(repr=False)
+    negative_prompt: str = field(repr=False)
+    image: bytes = field(repr=False)
+    width: int
+    height: int
+    strength: float
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class StyleGuideOrder:
+    """A picture from words in the style of another."""
+
+    prompt: str = field(repr=False)
+    negative_prompt: str = field(repr=False)
+    style: bytes = field(repr=False)
+    width: int
+    height: int
+    fidelity: float
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
+class StyleTransferOrder:
+    """`image` in the style of `style`; `composition` (0-1) is how much of its forms stays."""
+
+    prompt: str = field(repr=False)
+    image: bytes = field(repr=False)
+    style: bytes = field(repr=False)
+    composition: float
+    strength: float
+    change: float
+    seed: int
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, slots=True)
 class ClipOrder:
-    """A video; `first` and `last` are encoded pictures or None."""
+    """A video; `first` and `last` are encoded pictures or None. `resolution` is what its price goes by."""
 
     prompt: str = field(repr=False)
     width: int
@@ -80,6 +170,7 @@ class ClipOrder:
     last: bytes | None = field(repr=False)
     loop: bool
     seed: int
+    resolution: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +190,25 @@ class CompareOrder:
     schema: dict[str, Any] = field(repr=False)
 
 
-PictureOrder = PanelOrder | VaryOrder | EraseOrder | InpaintOrder | OutpaintOrder
+@dataclass(frozen=True, slots=True)
+class WriteOrder:
+    """What a user wrote, and the JSON schema to fill with what is found in it."""
+
+    text: str = field(repr=False)
+    schema: dict[str, Any] = field(repr=False)
+
+
+PictureOrder = (
+    PanelOrder
+    | VaryOrder
+    | EraseOrder
+    | InpaintOrder
+    | OutpaintOrder
+    | UpscaleOrder
+    | RecolorOrder
+    | ReplaceOrder
+    | CutoutOrder
+    | LinesOrder
+    | StyleGuideOrder
+    | StyleTransferOrder
+)

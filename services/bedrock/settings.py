@@ -30,8 +30,11 @@ calls of the operator, from this machine (GET lists, POST adds, DELETE removes o
   /_offline/drift     how it goes wrong: {{"model": ..., "tenant": ..., "times": 2, "when": {{"mode": "text-to-image",
                       "seed": "odd", "strength_above": 0.5}}, "drift": {{"wardrobe": 120, "hair": 90, "face": 1.0,
                       "face_picture": base64 PNG of a face, "at": box of the face in the result}}}}
-                      modes: text-to-image image-to-image inpaint outpaint erase text-to-video keyframe
+                      modes: text-to-image image-to-image inpaint outpaint erase upscale recolor replace
+                      remove-background sketch structure style-guide style-transfer text-to-video keyframe
   /_offline/models    a model brought by ARN: {{"arn": ..., "model": an id of this server}}
+  /_offline/versions  another version behind a model's id: {{"model": ..., "version": "2"}}; the same request and seed
+                      then give a visibly different picture, until it is removed
 """
 
 

@@ -28,7 +28,11 @@ CREATE TABLE IF NOT EXISTS calls (
     billed TEXT NOT NULL CHECK (billed IN ('yes', 'no', 'unknown')),
     units REAL NOT NULL DEFAULT 0,
     unit TEXT,
-    invocation_arn TEXT
+    invocation_arn TEXT,
+    base_model_id TEXT NOT NULL DEFAULT '',
+    tokens_in REAL,
+    tokens_out REAL,
+    resolution TEXT
 );
 CREATE TABLE IF NOT EXISTS invocations (
     id TEXT PRIMARY KEY,
@@ -52,6 +56,14 @@ CREATE TABLE IF NOT EXISTS invocations (
 CREATE INDEX IF NOT EXISTS invocations_by_time ON invocations (submitted_at, id);
 """
 
+_LATER = (
+    ("invocations", "subjects", "TEXT"),
+    ("calls", "base_model_id", "TEXT NOT NULL DEFAULT ''"),
+    ("calls", "tokens_in", "REAL"),
+    ("calls", "tokens_out", "REAL"),
+    ("calls", "resolution", "TEXT"),
+)
+
 
 class Store:
     """Opens (and makes, mode 0600) the database. A commit survives a kill of the process, not a power cut."""
@@ -68,9 +80,10 @@ class Store:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
-        columns = {row["name"] for row in connection.execute("PRAGMA table_info(invocations)")}
-        if "subjects" not in columns:  # a state directory of an earlier version
-            connection.execute("ALTER TABLE invocations ADD COLUMN subjects TEXT")
+        for table, column, kind in _LATER:  # a state directory of an earlier version
+            known = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+            if column not in known:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         return connection
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -48,7 +48,7 @@ class SyncApi:
         model = models.find(identifier, caller.region, self._settings.account, self._controls.models)
         resources = models.resources(model, caller.region, self._settings.account)
         self._gate.authorize(caller, "bedrock:InvokeModel", resources)
-        call_id = await self._log.begin(new_call(request, caller, "InvokeModel", model.called_as))
+        call_id = await self._log.begin(new_call(request, caller, "InvokeModel", model))
         return await recorded(self._log, call_id, self._serve(request, caller, model))
 
     async def _serve(self, request: Request, caller: Caller, model: Model) -> tuple[Answer, Outcome]:
@@ -144,11 +144,15 @@ def cut_short(
 
 
 def new_call(
-    request: Request, caller: Caller, operation: str, model_id: str, token: str | None = None
+    request: Request, caller: Caller, operation: str, model: Model, token: str | None = None
 ) -> Call:
+    by_picture = model.task in {"picture", "embedding"}
     return Call(
         operation=operation,
-        model_id=model_id,
+        model_id=model.called_as,
+        base_model_id=model.base_id,
+        units=1 if by_picture else 0,
+        unit="image" if by_picture else None,
         access_key_id=caller.access_key_id,
         role_arn=caller.role_arn,
         session_name=caller.session_name,
@@ -180,10 +184,10 @@ def _instead_of_a_picture(rule: Rule) -> tuple[Answer, Outcome] | None:
     if rule.kind in faults.FINISH_REASONS:
         # whether a filtered picture is billed is not published
         name = "failed" if rule.kind == "inference_error" else "filtered"
-        return json_answer(stability.filtered(faults.FINISH_REASONS[rule.kind])), done(name, "unknown", 0)
+        return json_answer(stability.filtered(faults.FINISH_REASONS[rule.kind])), done(name, "unknown", 1)
     if rule.kind == "filter_guardrail":
         document = {"amazon-bedrock-guardrailAction": "INTERVENED", "amazon-bedrock-trace": {"guardrail": {}}}
-        return json_answer(document), done("filtered", "unknown", 0)
+        return json_answer(document), done("filtered", "unknown", 1)
     if rule.kind == "garbage":
         return Answer(200, GARBAGE, {"content-type": "application/json"}), done("garbage", "yes", 1)
     return None
@@ -193,12 +197,20 @@ def _instead_of_a_vector(rule: Rule, model: Model, arn: str) -> tuple[Answer, Ou
     """None for the rules that spoil the vector itself."""
     if rule.kind in {"filter_prompt", "filter_input_image", "filter_output_image"}:
         if model.base_id == embeddings.TITAN:  # states its errors in an answer that is HTTP 200
-            return json_answer({"message": faults.FILTER_TEXTS["image"]}), done("filtered", "unknown", 0)
+            return json_answer({"message": faults.FILTER_TEXTS["image"]}), done("filtered", "unknown", 1)
         raise validation(faults.FILTER_TEXTS["image"])
     if rule.kind == "inference_error":
         raise model_failed(arn)
     return _instead_of_a_picture(rule)
 
 
-def done(outcome: str, billed: Billed, units: float, unit: str = "image") -> Outcome:
-    return Outcome(outcome, billed, 200, None, units, unit)
+def done(
+    outcome: str,
+    billed: Billed,
+    units: float,
+    unit: str = "image",
+    *,
+    tokens_in: float | None = None,
+    tokens_out: float | None = None,
+) -> Outcome:
+    return Outcome(outcome, billed, 200, None, units, unit, tokens_in=tokens_in, tokens_out=tokens_out)

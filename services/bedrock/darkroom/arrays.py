@@ -44,6 +44,11 @@ def blurred(mask: Mask, spread: float) -> Mask:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), spread), np.uint8)
 
 
+def softened(values: Floats, spread: float) -> Floats:
+    """Gaussian blur of floats; `spread` is its standard deviation in pixels."""
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), spread), np.float32)
+
+
 def union(masks: list[Mask]) -> Mask:
     """The brightest of the masks at each pixel."""
     return np.asarray(np.max(np.stack(masks), axis=0), np.uint8)

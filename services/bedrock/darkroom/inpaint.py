@@ -16,14 +16,18 @@ _BRIGHT_SUM = 330
 _FLOATING = {"moon", "bird", "sign", "window"}
 
 
-def inpaint(image: Picture, mask: Mask, prompt: str, grow: int, seed: int) -> Picture:
-    """Fill the matte (grown by `grow`) with its rebuilt ground and the element the prompt names first; a prompt that
-    names none known gets a sphere or a crate. Pixels outside the grown matte are returned unchanged."""
+def inpaint(
+    image: Picture, mask: Mask, prompt: str, grow: int, seed: int, ground: Picture | None = None
+) -> Picture:
+    """Fill the matte (grown by `grow`) with its rebuilt ground (or the one given) and the element the prompt names
+    first; a prompt that names none known gets a sphere or a crate. Pixels outside the grown matte are returned
+    unchanged."""
     hole = grown(mask, grow)
     if not hole.any():
         return image.copy()
     rng = np.random.default_rng(seed)
-    ground = complete(image, hole, seed)
+    if ground is None:
+        ground = complete(image, hole, seed)
     names = named_subjects(prompt)
     subject = make(names[0] if names else "something", rng)
     around = _surroundings(hole)

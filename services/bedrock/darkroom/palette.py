@@ -71,6 +71,11 @@ def named_colour(prompt: str) -> Colour | None:
     return next((_COLOURS[w] for w in words(prompt) if w in _COLOURS), None)
 
 
+def colour_word(prompt: str) -> str | None:
+    """The word for that colour."""
+    return next((w for w in words(prompt) if w in _COLOURS), None)
+
+
 def tint(picture: Picture, wish: Tint, amount: float | Floats) -> Picture:
     """Move chroma towards the wish and scale lightness; `amount` 0-1, for the whole or per pixel (H×W)."""
     result = np.empty_like(picture)

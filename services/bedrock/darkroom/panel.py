@@ -28,10 +28,13 @@ _GROUNDED = 0.99
 _HEIGHTS = {"WS": 0.42, "MS": 0.95, "CU": 1.9, "ECU": 4.6}
 
 
-def draw_panel(prompt: str, negative_prompt: str, width: int, height: int, seed: int) -> Picture:
+def draw_panel(
+    prompt: str, negative_prompt: str, width: int, height: int, seed: int, named_seed: int | None = None
+) -> Picture:
     """Draw what the prompt's words suggest as an ink thumbnail over a caption strip with the prompt and the seed.
 
-    Pictures too low for a caption (< 150 px) carry the label alone.
+    Pictures too low for a caption (< 150 px) carry the label alone. `named_seed` is what the label says instead of
+    the seed.
     """
     rng = np.random.default_rng(seed)
     scene = read_scene(prompt, negative_prompt, rng)
@@ -49,7 +52,7 @@ def draw_panel(prompt: str, negative_prompt: str, width: int, height: int, seed:
         (margin, height - strip - margin), (margin, margin),
     ]  # fmt: skip
     ink_line(picture, corners, scene.ink, 1.8 * unit, rng)
-    _caption(picture, scene, prompt, seed, strip, margin)
+    _caption(picture, scene, prompt, seed if named_seed is None else named_seed, strip, margin)
     grain = paper_grain((height, width), 1.6, rng)
     return to_bytes(picture + grain[..., None])
 

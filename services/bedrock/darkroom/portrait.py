@@ -13,7 +13,13 @@ from services.bedrock.darkroom.scenes import read_scene
 
 
 def draw_portrait(
-    prompt: str, negative_prompt: str, width: int, height: int, seed: int, figure: Figure
+    prompt: str,
+    negative_prompt: str,
+    width: int,
+    height: int,
+    seed: int,
+    figure: Figure,
+    named_seed: int | None = None,
 ) -> tuple[Picture, Placement]:
     """The place that the words name, out of focus, the figure before it as large as the framing asks, and a label."""
     rng = np.random.default_rng(seed)
@@ -24,5 +30,6 @@ def draw_portrait(
     soft = blurred(picture, max(1.0, min(width, height) / 220))
     result, placement = set_in(soft, figure, scene.size, scene.light, rng)
     size = max(7.0, min(width, height) / 48)
-    write(result, (size * 0.7, height - size * 1.9), f"{LABEL} · seed {seed}", size, scene.paper)
+    shown = seed if named_seed is None else named_seed
+    write(result, (size * 0.7, height - size * 1.9), f"{LABEL} · seed {shown}", size, scene.paper)
     return to_bytes(result + paper_grain((height, width), 1.2, rng)[..., None]), placement

@@ -45,7 +45,7 @@ def parse_ray2(document: Any, seed: int) -> ClipOrder:
         keyframes.close()
     fields.finish()
     width, height = frame_size(ratio, resolution)
-    return ClipOrder(prompt, width, height, _SECONDS[duration], FPS, first, last, loop, seed)
+    return ClipOrder(prompt, width, height, _SECONDS[duration], FPS, first, last, loop, seed, resolution)
 
 
 def frame_size(aspect_ratio: str, resolution: str) -> tuple[int, int]:
