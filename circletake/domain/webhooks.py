@@ -42,6 +42,8 @@ EVENT_TYPES = (
     "consistency_check.waiting",
     "consistency_check.finished",
     "consistency_enforcement.finished",
+    "script_breakdown.finished",
+    "shot_prompt.finished",
     "exposure.warning",
     "exposure.limit",
     "budget.soft",

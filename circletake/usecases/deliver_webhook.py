@@ -124,6 +124,8 @@ _LINKS = (
     ("reference", "reference_id", "references"),
     ("reference_set", "reference_set_id", "reference-sets"),
     ("check", "check_id", "consistency-checks"),
+    ("script_breakdown", "script_breakdown_id", "script-breakdowns"),
+    ("shot_prompt", "shot_prompt_id", "shot-prompts"),
     ("consent", "consent_id", "consents"),
     ("performer", "performer_id", "performers"),
     ("cut", "cut_id", "cuts"),

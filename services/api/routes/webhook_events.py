@@ -24,6 +24,8 @@ from services.api.schemas.webhooks import (
     MediaData,
     PolicyNoticeData,
     ReferenceData,
+    ScriptBreakdownData,
+    ShotPromptData,
     TakeData,
     TestData,
     VersionData,
@@ -93,6 +95,14 @@ _SENT: dict[str, tuple[Any, str]] = {
     "consistency_enforcement.finished": (
         WebhookMessage[EnforcementData],
         "An enforcement has stopped: a take passed, or `stop_reason` says why none did.",
+    ),
+    "script_breakdown.finished": (
+        WebhookMessage[ScriptBreakdownData],
+        "A language model has broken a script page down, or `code` says why it hasn't.",
+    ),
+    "shot_prompt.finished": (
+        WebhookMessage[ShotPromptData],
+        "A language model has proposed a prompt, or `code` says why it hasn't.",
     ),
     "exposure.warning": (
         WebhookMessage[ExposureData],

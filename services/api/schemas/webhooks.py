@@ -238,6 +238,8 @@ class Links(Reply):
     reference: str | None = None
     reference_set: str | None = None
     check: str | None = None
+    script_breakdown: str | None = None
+    shot_prompt: str | None = None
     consent: str | None = None
     performer: str | None = None
     enforcement: str | None = None
@@ -295,6 +297,21 @@ class TakeData(OfProduction):
     state: str
     code: str | None = Field(default=None, description="Why, when it failed or was filtered")
     media_id: UUID | None = None
+
+
+class LanguageData(OfProduction):
+    model: str
+    state: str
+    code: str | None = Field(description="Why, when it failed or was filtered")
+    ai_generated: Literal[True] = Field(description="What it holds was written by AI")
+
+
+class ScriptBreakdownData(LanguageData):
+    script_breakdown_id: UUID
+
+
+class ShotPromptData(LanguageData):
+    shot_prompt_id: UUID
 
 
 class VersionData(OfProduction):
