@@ -223,7 +223,7 @@ class TakeReply(Reply):
             controls_report=[ControlReply(**line) for line in report_of(view)],
             billed=take.billed,
             cost_usd=take.cost_usd,
-            unknown_usd=take.unknown_usd,
+            unknown_usd=take.unknown_usd or Decimal(0),  # a row that is just being made has none yet
             estimate_usd=take.estimate_usd,
             failure=failure,
             media_id=take.media_id,
