@@ -10,6 +10,7 @@ import json
 import random
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from circletake.dialects.answers import encoded_picture
 from circletake.dialects.contract import encode_body
 from circletake.dialects.faults import billed_for, filtered_from
 from circletake.dialects.registry import dialect_for
+from circletake.domain.choice.choices import Because, cause_of
 from circletake.domain.costs import quote
 from circletake.domain.kinds import Billed, InputSlot
 from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
@@ -38,6 +40,7 @@ from circletake.usecases.take_work import (
     TakeWork,
     begin_take,
     finish_with,
+    has_stand_in,
     hold_instead,
     lock_take,
     requeue_take,
@@ -78,7 +81,9 @@ async def generate_take(tools: Tools, step: ClaimedStep, *, paid: "PaidCall") ->
         if isinstance(answer, Pictures):
             await _keep_picture(tools, work, invocation_id, answer, answered.request_id)
         else:
-            await after_refusal(tools, work, invocation_id, answer, billed_for(answer))
+            await after_refusal(
+                tools, work, invocation_id, answer, billed_for(answer), request_id=answered.request_id
+            )
 
 
 class PaidCall:
@@ -344,7 +349,13 @@ async def _seed_used(session: TenantSession, take_id: UUID, seed: int | None) ->
 
 
 async def after_refusal(
-    tools: Tools, work: TakeWork, invocation_id: UUID, answer: Filtered | Unusable, billed: Billed
+    tools: Tools,
+    work: TakeWork,
+    invocation_id: UUID,
+    answer: Filtered | Unusable,
+    billed: Billed,
+    *,
+    request_id: str | None = None,
 ) -> None:
     """The model answered without a picture: `filtered` is its safety filter, anything else a failure."""
     if isinstance(answer, Filtered):
@@ -355,6 +366,7 @@ async def after_refusal(
             f"The model's safety filter refused it ({answer.stage.replace('_', ' ')}).",
             answer.provider_reason,
             {"stage": answer.stage, "source": answer.source, "categories": list(answer.categories)},
+            because=Because.FILTER,
         )
     else:
         ending = Ending(
@@ -366,7 +378,8 @@ async def after_refusal(
         )
     async with tools.database.tenant(work.step.tenant_id) as session:
         outcome = "filtered" if isinstance(answer, Filtered) else "unusable"
-        await end_invocation(session, invocation_id, outcome=outcome, billed=billed)
+        known = {"request_id": request_id} if request_id else {}
+        await end_invocation(session, invocation_id, outcome=outcome, billed=billed, **known)
         await hold_fence(session, work.step)
     await finish_with(tools, work, ending)
 
@@ -377,10 +390,13 @@ async def after_fault(
     """The call failed: back off, try again, or end the take.
 
     Throttling lowers the model's cap and is no failed attempt. `same_call_again`: an asynchronous start, whose
-    token finds the same invocation, so that an unknown outcome may be repeated and the record stays open.
+    token finds the same invocation, so that an unknown outcome may be repeated and the record stays open. A take that
+    ends here may be made by another model of the production's list; so may one whose model stays busy.
     """
     if fault.kind == "filtered":
-        await after_refusal(tools, work, invocation_id, filtered_from(fault), fault.billed)
+        await after_refusal(
+            tools, work, invocation_id, filtered_from(fault), fault.billed, request_id=fault.request_id
+        )
         return
     throttled = fault.kind == "throttled"
     unknown = fault.billed is Billed.UNKNOWN and not same_call_again
@@ -389,11 +405,23 @@ async def after_fault(
         and work.step.attempt < MAX_ATTEMPTS
         and (not unknown or work.card.on_unknown == "retry")
     )
+    if throttled:  # by itself: whoever holds the model's row must not wait for a take
+        async with tools.database.tenant(work.step.tenant_id) as session:
+            await session.execute(_THROTTLED, {"model": work.card.id})
+        may_repeat = not await has_stand_in(tools, work)
     if not may_repeat:
         async with tools.database.tenant(work.step.tenant_id) as session:
-            await end_invocation(session, invocation_id, outcome=fault.kind, billed=fault.billed)
+            await end_invocation(
+                session,
+                invocation_id,
+                outcome=fault.kind,
+                billed=fault.billed,
+                request_id=fault.request_id,
+            )
             await hold_fence(session, work.step)
-        await finish_with(tools, work, _ending_of(fault, unknown=unknown))
+        # whether a call may be made again whose end nobody knows is the model's card's to say, here too
+        because = cause_of(fault) if not unknown or work.card.on_unknown == "retry" else None
+        await finish_with(tools, work, replace(_ending_of(fault, unknown=unknown), because=because))
         return
     seconds = fault.retry_after_seconds or backoff.exponential(
         max(1, work.step.attempt),
@@ -401,14 +429,17 @@ async def after_fault(
         most=60.0,
         jitter=random.random(),  # noqa: S311 - spreads retries
     )
-    if throttled:  # by itself: whoever holds the model's row must not wait for a take
-        async with tools.database.tenant(work.step.tenant_id) as session:
-            await session.execute(_THROTTLED, {"model": work.card.id})
     async with tools.database.tenant(work.step.tenant_id) as session:
         await lock_take(session, work.step)
         keep_open = same_call_again and fault.billed is Billed.UNKNOWN
         if not keep_open:
-            await end_invocation(session, invocation_id, outcome=fault.kind, billed=fault.billed)
+            await end_invocation(
+                session,
+                invocation_id,
+                outcome=fault.kind,
+                billed=fault.billed,
+                request_id=fault.request_id,
+            )
         await requeue_take(session, work.step, work.take.id)
         await put_off(session, work.step, seconds=seconds, trouble=fault.kind, counted=not throttled)
 
@@ -422,6 +453,7 @@ def _ending_of(fault: ModelFault, *, unknown: bool) -> Ending:
         "not_found": "The model service knows no such model: choose another, or tell the operator.",
         "ended": "Its provider has ended this model: choose another. GET /v1/models names its successor.",
         "quota": "The platform's quota for this model is used up: tell the operator.",
+        "throttled": "The model was too busy, again and again.",
         "conflict": "The model service knows another request under the same token.",
     }
     return Ending(
