@@ -30,6 +30,9 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/characters/{character_id}": {"external_ref": "mine"},
     "PATCH /v1/looks/{look_id}": {"wardrobe": "mine"},
     "PATCH /v1/references/{reference_id}": {"figure": 0},
+    "PATCH /v1/storyboards/{storyboard_id}": {"title": "Mine now"},
+    "PATCH /v1/storyboards/{storyboard_id}/panels/{panel_id}": {"caption": "mine"},
+    "PUT /v1/storyboards/{storyboard_id}/panels": {"panels": []},
     "PATCH /v1/webhook-endpoints/{endpoint_id}": {"description": "Mine now"},
     "POST /v1/characters/{character_id}/looks": {"name": "mine"},
     "POST /v1/productions/{production_id}/characters": {"kind": "human", "script_name": "MARA"},
@@ -191,6 +194,13 @@ async def theirs(studio: Studio) -> dict[str, str]:
         f"/v1/characters/{ghost}/synthetic-performer-notices",
         {"value_statement": "nobody could play it", "notice_on": "2026-11-01"},
     )
+    board = await studio.post("/v1/storyboards", {"production_id": production["id"], "title": "a secret board"})
+    drawn = f"/v1/storyboards/{board.json['id']}"
+    panels = await studio.call(
+        "PUT", f"{drawn}/panels", json={"panels": [{"take_id": take["id"]}]}, headers={"If-Match": "*"}
+    )
+    drawing = await studio.post(f"{drawn}/drawings")
+    animatic = await studio.post(f"{drawn}/animatics", {})
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
@@ -226,6 +236,10 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
         "disclosure_id": disclosed.json["id"],
+        "storyboard_id": board.json["id"],
+        "panel_id": panels.json["panels"][0]["id"],
+        "drawing_id": drawing.json["id"],
+        "animatic_id": animatic.json["id"],
     }
 
 
@@ -290,6 +304,7 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         "versions",
         "consultations",
         "authorship-entries",
+        "storyboards",
     ):
         answer = await other_studio.get(f"/v1/{path}?limit=200")
         assert not any(identifier.encode() in answer.body for identifier in theirs.values()), path
@@ -299,6 +314,7 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         f"generations?shot_id={theirs['shot_id']}",
         f"media?production_id={theirs['production_id']}",
         f"media?sha256={sha256}",
+        f"storyboards?production_id={theirs['production_id']}",
         f"consents?performer_id={theirs['performer_id']}",
         f"portrayals?character_id={theirs['character_id']}",
         f"budgets?production_id={theirs['production_id']}",

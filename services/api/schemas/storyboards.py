@@ -25,7 +25,7 @@ from circletake.usecases.storyboards.find_storyboards import OutputView, PanelVi
 from services.api.schemas.common import Body, ExternalRef, Reply, Text
 from services.api.schemas.context import EditBody
 
-SIDE_MIN, SIDE_MAX = 320, 1920  # pixels of an animatic's frame
+SIDE_MIN, SIDE_MAX = 160, 1920  # pixels of an animatic's frame
 
 Title = Annotated[Text, Field(min_length=1, max_length=MAX_TITLE, description="Kept encrypted")]
 ScriptRef = Annotated[
