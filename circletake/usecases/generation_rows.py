@@ -289,6 +289,7 @@ def _take_row(
         "reserved_usd": NOTHING if waits else plan.quote.per_take,
         "seed": None if plan.seed is None else take_seed(plan.seed, number),
         "estimate_usd": plan.quote.per_take,
+        "unknown_usd": NOTHING,
         "circled": False,
         "rejected": False,
         "cancel_requested": False,

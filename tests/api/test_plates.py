@@ -1,6 +1,5 @@
 """Work on plates: what goes to the model comes back laid into the plate, and nothing else of it changes."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.gateway import Studio
+from tests.plates import download, made, upload
 
 WIDTH, HEIGHT = 384, 256
 
@@ -29,49 +29,6 @@ def _matte() -> np.ndarray[Any, Any]:
     return matte
 
 
-async def _upload(
-    studio: Studio, place: dict[str, str], path: Path, role: str, media_type: str = "image/png"
-) -> str:
-    data = path.read_bytes()
-    declared = await studio.post(
-        "/v1/media",
-        {
-            **place,
-            "role": role,
-            "name": path.name,
-            "media_type": media_type,
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "rights_basis": "owned",
-        },
-    )
-    if declared.status == 200:  # these bytes are here already
-        return str(declared.json["id"])
-    assert declared.status == 201, declared.body
-    upload = declared.json["upload"]
-    async with studio.http.put(upload["url"], data=data, headers=upload["headers"]) as sent:
-        assert sent.status == 200, await sent.text()
-    done = await studio.post(f"/v1/media/{declared.json['id']}/complete", headers={"Prefer": "wait=30"})
-    assert done.json["state"] == "ready", done.body
-    return str(declared.json["id"])
-
-
-async def _download(studio: Studio, media_id: str, target: Path) -> Path:
-    granted = await studio.post(f"/v1/media/{media_id}/download")
-    async with studio.http.get(granted.json["url"]) as answer:
-        target.write_bytes(await answer.read())
-    return target
-
-
-async def _made(studio: Studio, body: dict[str, Any]) -> dict[str, Any]:
-    answer = await studio.post("/v1/generations", body, headers={"Prefer": "wait=30"})
-    if answer.status == 202:
-        answer = await studio.get(answer.headers["Location"], headers={"Prefer": "wait=30"})
-    assert answer.json["state"] == "succeeded", answer.body
-    take: dict[str, Any] = answer.json["takes"][0]
-    return take
-
-
 @pytest.fixture(scope="module")
 async def place(studio: Studio) -> dict[str, str]:
     production = await studio.production()
@@ -90,11 +47,11 @@ async def test_a_cleanup_changes_nothing_outside_its_matte(
     source = tmp_path / f"plate.{suffix}"
     cv2.imwrite(str(source), plate)
     cv2.imwrite(str(tmp_path / "matte.png"), matte)
-    plate_id = await _upload(studio, place, source, "plate", media_type)
-    matte_id = await _upload(studio, place, tmp_path / "matte.png", "matte")
-    take = await _made(studio, {**place, "kind": "cleanup", "inputs": {"plate": plate_id, "matte": matte_id}})
+    plate_id = await upload(studio, place, source, "plate", media_type)
+    matte_id = await upload(studio, place, tmp_path / "matte.png", "matte")
+    take = await made(studio, {**place, "kind": "cleanup", "inputs": {"plate": plate_id, "matte": matte_id}})
     result = cv2.imread(
-        str(await _download(studio, take["media_id"], tmp_path / f"take.{suffix}")), cv2.IMREAD_UNCHANGED
+        str(await download(studio, take["media_id"], tmp_path / f"take.{suffix}")), cv2.IMREAD_UNCHANGED
     )
     assert (result.dtype, result.shape) == (plate.dtype, plate.shape)
     outside = matte == 0
@@ -114,13 +71,11 @@ async def test_an_element_is_put_inside_its_matte_only(
     cv2.imwrite(str(tmp_path / "p.png"), plate)
     cv2.imwrite(str(tmp_path / "m.png"), matte)
     inputs = {
-        "plate": await _upload(studio, place, tmp_path / "p.png", "plate"),
-        "matte": await _upload(studio, place, tmp_path / "m.png", "matte"),
+        "plate": await upload(studio, place, tmp_path / "p.png", "plate"),
+        "matte": await upload(studio, place, tmp_path / "m.png", "matte"),
     }
-    take = await _made(
-        studio, {**place, "kind": "element", "prompt": "an iron street lamp", "inputs": inputs}
-    )
-    result = cv2.imread(str(await _download(studio, take["media_id"], tmp_path / "t.png")))
+    take = await made(studio, {**place, "kind": "element", "prompt": "an iron street lamp", "inputs": inputs})
+    result = cv2.imread(str(await download(studio, take["media_id"], tmp_path / "t.png")))
     assert np.array_equal(result[matte == 0], plate[matte == 0])
     assert take["changed_fraction"] > 0
 
@@ -131,8 +86,8 @@ async def test_a_set_extension_grows_the_frame_and_keeps_the_plate(
     """The frame is larger by exactly what was asked, in plate pixels, and the plate stands in it unchanged."""
     plate = _plate(16)
     cv2.imwrite(str(tmp_path / "p.png"), plate)
-    plate_id = await _upload(studio, place, tmp_path / "p.png", "plate")
-    take = await _made(
+    plate_id = await upload(studio, place, tmp_path / "p.png", "plate")
+    take = await made(
         studio,
         {
             **place,
@@ -143,7 +98,7 @@ async def test_a_set_extension_grows_the_frame_and_keeps_the_plate(
         },
     )
     result = cv2.imread(
-        str(await _download(studio, take["media_id"], tmp_path / "t.png")), cv2.IMREAD_UNCHANGED
+        str(await download(studio, take["media_id"], tmp_path / "t.png")), cv2.IMREAD_UNCHANGED
     )
     assert result.shape == (HEIGHT + 16, WIDTH + 96, 3)
     assert np.array_equal(result[16:, 64 : 64 + WIDTH], plate)
@@ -156,8 +111,8 @@ async def test_a_previs_shot_is_a_clip_that_begins_with_its_first_frame(
     frame = np.full((720, 1280, 3), (60, 90, 140), np.uint8)
     cv2.circle(frame, (640, 360), 200, (200, 200, 220), -1)
     cv2.imwrite(str(tmp_path / "f.png"), frame)
-    first = await _upload(studio, place, tmp_path / "f.png", "reference")
-    take = await _made(
+    first = await upload(studio, place, tmp_path / "f.png", "reference")
+    take = await made(
         studio,
         {
             **place,
@@ -168,7 +123,7 @@ async def test_a_previs_shot_is_a_clip_that_begins_with_its_first_frame(
         },
     )
     assert take["seed"] is None
-    clip = cv2.VideoCapture(str(await _download(studio, take["media_id"], tmp_path / "t.mp4")))
+    clip = cv2.VideoCapture(str(await download(studio, take["media_id"], tmp_path / "t.mp4")))
     assert (clip.get(cv2.CAP_PROP_FRAME_WIDTH), clip.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (960, 540)
     assert clip.get(cv2.CAP_PROP_FRAME_COUNT) / clip.get(cv2.CAP_PROP_FPS) == pytest.approx(5, abs=0.1)
     _, shown = clip.read()
@@ -183,8 +138,8 @@ async def test_a_matte_of_another_size_is_refused_before_anything_is_spent(
     cv2.imwrite(str(tmp_path / "p.png"), _plate(8))
     cv2.imwrite(str(tmp_path / "m.png"), _matte()[:-8])
     inputs = {
-        "plate": await _upload(studio, place, tmp_path / "p.png", "plate"),
-        "matte": await _upload(studio, place, tmp_path / "m.png", "matte"),
+        "plate": await upload(studio, place, tmp_path / "p.png", "plate"),
+        "matte": await upload(studio, place, tmp_path / "m.png", "matte"),
     }
     answer = await studio.post("/v1/generations", {**place, "kind": "cleanup", "inputs": inputs})
     assert answer.status == 422
