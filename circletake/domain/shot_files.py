@@ -3,17 +3,22 @@
 What makes the whole file unreadable raises Invalid; what is wrong with one row stays with the row.
 """
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from circletake.domain.errors import invalid
 from circletake.domain.pictures import Violation
+from circletake.domain.row_files import (
+    NO_OBJECT,
+    cell_count,
+    csv_columns,
+    csv_records,
+    decode,
+    json_lines,
+    too_many_rows,
+)
 from circletake.domain.shots import (
     MAX_CODE,
     MAX_EXTERNAL_REF,
@@ -22,6 +27,8 @@ from circletake.domain.shots import (
     code_violation,
     text_violation,
 )
+
+__all__ = ["BID", "COLUMNS", "MAX_ROWS", "ShotRow", "decode", "read_csv", "read_json_lines"]
 
 BID = "conventional_bid_usd"
 COLUMNS = ("code", "sequence", "episode", "frame_in", "frame_out", "external_ref", "notes", BID)
@@ -45,34 +52,22 @@ class ShotRow:
     violations: tuple[Violation, ...] = ()
 
 
-def decode(data: bytes) -> str:
-    """Return the text of a UTF-8 file, with or without a byte order mark. Raises Invalid."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise invalid(
-            "", "not_utf8", "The file isn't UTF-8: save it as UTF-8 (in Excel: CSV UTF-8)."
-        ) from None
-
-
 def read_csv(text: str) -> list[ShotRow]:
     """Read a CSV file with a header row. A column that is left out leaves its values alone; an empty cell clears.
 
     Raises Invalid for an unknown, doubled or missing column, broken quotes or too many rows.
     """
-    records = _csv_records(text)
+    records = csv_records(text)
     header_line, header = next(records, (1, []))
-    columns = _columns(header_line, header)
+    columns = csv_columns(
+        header_line, header, known=COLUMNS.__contains__, listed=", ".join(COLUMNS), needs=("code",)
+    )
     rows: list[ShotRow] = []
     for line, cells in records:
         if len(rows) == MAX_ROWS:
-            raise _too_many_rows()
-        if len(cells) != len(columns):
-            problem = Violation(
-                "",
-                "cell_count",
-                f"This row has {len(cells)} cells, the header {len(columns)}: make them fit.",
-            )
+            raise too_many_rows(MAX_ROWS)
+        problem = cell_count(cells, columns)
+        if problem is not None:
             rows.append(ShotRow(line, _shown(cells[0] if columns[0] == "code" else ""), {}, (problem,)))
         else:
             rows.append(_row(line, _cell_values(dict(zip(columns, cells, strict=True)))))
@@ -85,52 +80,11 @@ def read_json_lines(text: str) -> list[ShotRow]:
     Raises Invalid for too many rows; a line that isn't an object is a refused row.
     """
     rows: list[ShotRow] = []
-    for line, content in enumerate(text.split("\n"), start=1):
-        if not content.strip():
-            continue
+    for line, values in json_lines(text):
         if len(rows) == MAX_ROWS:
-            raise _too_many_rows()
-        rows.append(_json_row(line, content))
+            raise too_many_rows(MAX_ROWS)
+        rows.append(ShotRow(line, "", {}, (NO_OBJECT,)) if values is None else _row(line, values))
     return rows
-
-
-def _csv_records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (the line a record begins on, its cells); records without any content are left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    begins = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield begins, cells
-            begins = reader.line_num + 1
-    except csv.Error:
-        raise invalid(
-            "",
-            "malformed_csv",
-            f"The CSV can't be read from line {begins} on: a quote isn't closed or stands in the middle of a"
-            ' cell (write "" for a quote inside quotes), or a cell is far too long.',
-        ) from None
-
-
-def _columns(line: int, header: Sequence[str]) -> list[str]:
-    names = [cell.strip().lower() for cell in header]
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        raise invalid("", "wrong_separator", "Separate the columns with commas, not semicolons or tabs.")
-    for number, name in enumerate(names, start=1):
-        if name not in COLUMNS:
-            raise invalid(
-                "",
-                "unknown_column",
-                f"Column {number} of the header (line {line}) isn't known. The columns are: {', '.join(COLUMNS)}.",
-            )
-    doubled = {name for name in names if names.count(name) > 1}
-    if doubled:
-        raise invalid("", "doubled_column", f"Name each column once: {', '.join(sorted(doubled))}.")
-    if "code" not in names:
-        raise invalid(
-            "", "missing_column", "The first line must be a header with at least the column `code`."
-        )
-    return names
 
 
 def _cell_values(cells: Mapping[str, str]) -> dict[str, Any]:
@@ -143,16 +97,6 @@ def _cell_values(cells: Mapping[str, str]) -> dict[str, Any]:
         else:
             values[column] = text or None
     return values
-
-
-def _json_row(line: int, content: str) -> ShotRow:
-    try:
-        values = json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        return ShotRow(line, "", {}, (Violation("", "malformed_json", "This line isn't a JSON object."),))
-    if not isinstance(values, dict):
-        return ShotRow(line, "", {}, (Violation("", "malformed_json", "This line isn't a JSON object."),))
-    return _row(line, values)
 
 
 def _row(line: int, values: Mapping[str, Any]) -> ShotRow:
@@ -216,7 +160,3 @@ def _shown(code: object) -> str:
     if not isinstance(code, str):
         return ""
     return code.strip()[:MAX_CODE].encode(errors="replace").decode().replace("\0", "?")
-
-
-def _too_many_rows() -> Exception:
-    return invalid("", "too_many_rows", f"Send at most {MAX_ROWS} shots at once: split the file.")
