@@ -15,6 +15,18 @@ OUTPAINT = "us.stability.stable-outpaint-v1:0"
 ERASE = "us.stability.stable-image-erase-object-v1:0"
 INPAINT = "us.stability.stable-image-inpaint-v1:0"
 RAY2 = "luma.ray-v2:0"
+CORE = "stability.stable-image-core-v1:1"
+ULTRA = "stability.stable-image-ultra-v1:1"
+RECOLOR = "us.stability.stable-image-search-recolor-v1:0"
+REPLACE = "us.stability.stable-image-search-replace-v1:0"
+CUTOUT = "us.stability.stable-image-remove-background-v1:0"
+SKETCH = "us.stability.stable-image-control-sketch-v1:0"
+STRUCTURE = "us.stability.stable-image-control-structure-v1:0"
+STYLE_GUIDE = "us.stability.stable-image-style-guide-v1:0"
+STYLE_TRANSFER = "us.stability.stable-style-transfer-v1:0"
+FAST = "us.stability.stable-fast-upscale-v1:0"
+CONSERVATIVE = "us.stability.stable-conservative-upscale-v1:0"
+CREATIVE = "us.stability.stable-creative-upscale-v1:0"
 
 Sizes = Mapping[InputSlot, tuple[int, int]]
 
@@ -39,9 +51,10 @@ def shape(
     controls: Mapping[str, Any] | None = None,
     inputs: Sizes | None = None,
     media_type: str = "image/png",
+    search: str | None = None,
 ) -> RequestShape:
     shapes = {slot: InputShape(media_type, *size) for slot, size in (inputs or {}).items()}
-    return RequestShape(kind, prompt, negative, seed, controls or {}, shapes)
+    return RequestShape(kind, prompt, negative, seed, controls or {}, shapes, search_prompt=search)
 
 
 def request(
@@ -52,8 +65,10 @@ def request(
     seed: int | None = None,
     controls: Mapping[str, Any] | None = None,
     pictures: Mapping[InputSlot, Picture] | None = None,
+    search: str | None = None,
 ) -> ModelRequest:
-    return ModelRequest(kind, prompt, negative, seed, dict(controls or {}), dict(pictures or {}))
+    pictures = dict(pictures or {})
+    return ModelRequest(kind, prompt, negative, seed, dict(controls or {}), pictures, search)
 
 
 def picture(
