@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from services.bedrock.dialects.schema import Checker, read_json
 from services.bedrock.dialects.stability_fields import (
+    MAX_PIXELS,
     MAX_PROMPT,
     MIN_SIDE,
     PICTURE_FORMATS,
@@ -232,10 +233,16 @@ def _pixels_between(header: Header, least: int, most: int) -> str | None:
 def _image_and_mask(fields: Checker) -> tuple[bytes, bytes | None]:
     """A mask of another size than the image's is resized to it, as the page says."""
     image, header = read_image(fields, service_limits)
-    mask = fields.picture("mask", PICTURE_FORMATS, service_limits)
+    mask = fields.picture("mask", PICTURE_FORMATS, _mask_limits)
     if image and "mask" not in fields and not header.has_alpha:
         fields.refuse("", "required key [mask] not found: the image has no alpha channel")
     return image, None if mask is None else mask[0]
+
+
+def _mask_limits(header: Header) -> str | None:
+    """No page gives any; more pixels than an image may have are not worth decoding."""
+    pixels = header.width * header.height
+    return f"mask must not exceed {MAX_PIXELS} pixels, actual: {pixels}" if pixels > MAX_PIXELS else None
 
 
 PARSERS: dict[str, Callable[[bytes], PictureOrder]] = {
