@@ -4,12 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from circletake.dialects.abilities import other_models, rungs_served
-from circletake.domain.kinds import Kind
-from tests.unit.model_requests import ERASE, INPAINT, OUTPAINT, RAY2, SD35, card_of, catalogue
-
-CORE = "stability.stable-image-core-v1:1"
-ULTRA = "stability.stable-image-ultra-v1:1"
+from circletake.dialects.abilities import able_models, other_models, rungs_served
+from circletake.domain.kinds import InputSlot, Kind
+from tests.unit.model_requests import (
+    CONSERVATIVE,
+    CORE,
+    CREATIVE,
+    ERASE,
+    FAST,
+    INPAINT,
+    OUTPAINT,
+    RAY2,
+    RECOLOR,
+    SD35,
+    SKETCH,
+    STYLE_GUIDE,
+    STYLE_TRANSFER,
+    ULTRA,
+    card_of,
+    catalogue,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +37,11 @@ ULTRA = "stability.stable-image-ultra-v1:1"
         (ERASE, Kind.CLEANUP, {"new_seed"}),
         (OUTPAINT, Kind.SET_EXTENSION, {"new_seed"}),
         (OUTPAINT, Kind.CONCEPT_ART, set()),
+        (SKETCH, Kind.STORYBOARD_PANEL, {"new_seed"}),
+        (RECOLOR, Kind.RECOLOR, {"new_seed"}),
+        (RECOLOR, Kind.ELEMENT, set()),
+        (FAST, Kind.UPSCALE, {"new_seed"}),
+        (FAST, Kind.CONCEPT_ART, set()),
         ("amazon.nova-canvas-v1:0", Kind.CONCEPT_ART, set()),
         ("amazon.titan-embed-image-v1", Kind.CONCEPT_ART, set()),
     ],
@@ -42,3 +61,30 @@ def test_there_is_another_model_for_concept_art_cheapest_first():
     others = other_models(card_of(SD35), Kind.CONCEPT_ART, catalogue().all())
     assert [each.id for each in others] == [CORE, ULTRA]
     assert other_models(card_of(RAY2), Kind.PREVIS_SHOT, catalogue().all()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "slots", "prompted", "able"),
+    [
+        (Kind.CONCEPT_ART, (), True, [CORE, SD35, ULTRA]),
+        (Kind.CONCEPT_ART, (InputSlot.REFERENCE,), True, [SD35, ULTRA]),
+        (Kind.STORYBOARD_PANEL, (InputSlot.SKETCH,), True, [SKETCH]),
+        (Kind.LOOK_DEVELOPMENT, (InputSlot.STYLE,), True, [STYLE_GUIDE]),
+        (Kind.LOOK_DEVELOPMENT, (InputSlot.SOURCE, InputSlot.STYLE), False, [STYLE_TRANSFER]),
+        (Kind.LOOK_DEVELOPMENT, (InputSlot.STYLE,), False, []),
+        (Kind.LOOK_DEVELOPMENT, (InputSlot.SKETCH, InputSlot.STYLE), True, []),
+        (Kind.UPSCALE, (InputSlot.SOURCE, InputSlot.PLATE, InputSlot.MATTE), False, [FAST]),
+        (Kind.UPSCALE, (InputSlot.SOURCE,), True, [CONSERVATIVE, CREATIVE]),
+        (Kind.RECOLOR, (InputSlot.PLATE, InputSlot.MATTE), True, [RECOLOR]),
+    ],
+)
+def test_only_models_that_take_just_these_pictures_and_words_are_offered(kind, slots, prompted, able):
+    """No model that needs a sketch for a request without one, none that would leave a picture out."""
+    found = able_models(catalogue().all(), kind, slots, prompted=prompted)
+    assert [each.id for each in found] == able
+
+
+def test_an_upscaler_is_never_another_model_for_a_picture_from_words():
+    """Nor one that needs a picture the request doesn't have."""
+    others = other_models(card_of(SD35), Kind.STORYBOARD_PANEL, catalogue().all())
+    assert [each.id for each in others] == [CORE, ULTRA]

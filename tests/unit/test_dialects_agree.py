@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from circletake.dialects.contract import encode_body
@@ -22,20 +22,30 @@ from services.bedrock.dialects.luma import parse_ray2
 from services.bedrock.dialects.stability import PARSERS
 from services.bedrock.errors import BedrockFault
 from tests.unit.model_requests import (
+    CONSERVATIVE,
+    CORE,
+    CREATIVE,
+    CUTOUT,
     ERASE,
+    FAST,
     INPAINT,
     OUTPAINT,
     RAY2,
+    RECOLOR,
+    REPLACE,
     SD35,
+    SKETCH,
+    STRUCTURE,
+    STYLE_GUIDE,
+    STYLE_TRANSFER,
+    ULTRA,
     card_of,
+    catalogue,
     native,
     request,
     violations,
 )
 from tests.unit.model_requests import shape as shape_for
-
-CORE = "stability.stable-image-core-v1:1"
-ULTRA = "stability.stable-image-ultra-v1:1"
 
 
 def png(width: int, height: int) -> bytes:
@@ -56,7 +66,6 @@ def controls_of(model_id: str) -> st.SearchStrategy[dict[str, Any]]:
     values: dict[str, st.SearchStrategy[Any]] = {
         "extend": st.fixed_dictionaries({}, optional=dict.fromkeys(("left", "right", "up", "down"), side)),
         "strength": st.floats(0, 1),
-        "creativity": st.floats(0, 1),
         "grow_mask": st.integers(0, 30),
         "duration_seconds": st.sampled_from([1, 5, 9, 10]),
         "loop": st.booleans(),
@@ -64,6 +73,8 @@ def controls_of(model_id: str) -> st.SearchStrategy[dict[str, Any]]:
     for name, control in CONTROLS.items():
         if control.choices:
             values[name] = st.sampled_from(control.choices)
+        elif control.type == "number" and name != "strength":
+            values[name] = st.sampled_from([0.09, 0.1, 0.3, 0.5, 0.51, 1])
     needed = {"extend": values.pop("extend")} if model_id == OUTPAINT else {}
     return st.fixed_dictionaries(needed, optional=values)
 
@@ -89,22 +100,39 @@ def stability(model_id: str) -> Callable[[bytes], object]:
     return PARSERS[model_id.removeprefix("us.")]
 
 
-@pytest.mark.parametrize(
-    ("model_id", "kind", "slots"),
-    [
-        (SD35, Kind.CONCEPT_ART, ()),
-        (SD35, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
-        (CORE, Kind.CONCEPT_ART, ()),
-        (ULTRA, Kind.CONCEPT_ART, ()),
-        (ULTRA, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
-        (OUTPAINT, Kind.SET_EXTENSION, (InputSlot.PLATE,)),
-        (ERASE, Kind.CLEANUP, (InputSlot.PLATE, InputSlot.MATTE)),
-        (INPAINT, Kind.ELEMENT, (InputSlot.PLATE, InputSlot.MATTE)),
-        (RAY2, Kind.PREVIS_SHOT, ()),
-        (RAY2, Kind.PREVIS_SHOT, (InputSlot.FIRST_FRAME,)),
-    ],
-)
-@settings(deadline=None, max_examples=40)
+ASKED: list[tuple[str, Kind, tuple[InputSlot, ...]]] = [
+    (SD35, Kind.STORYBOARD_PANEL, ()),
+    (SD35, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
+    (CORE, Kind.CHARACTER_SHEET, ()),
+    (ULTRA, Kind.CONCEPT_ART, ()),
+    (ULTRA, Kind.CONCEPT_ART, (InputSlot.REFERENCE,)),
+    (SKETCH, Kind.STORYBOARD_PANEL, (InputSlot.SKETCH,)),
+    (STRUCTURE, Kind.CONCEPT_ART, (InputSlot.STRUCTURE,)),
+    (STYLE_GUIDE, Kind.LOOK_DEVELOPMENT, (InputSlot.STYLE,)),
+    (STYLE_TRANSFER, Kind.LOOK_DEVELOPMENT, (InputSlot.SOURCE, InputSlot.STYLE)),
+    (OUTPAINT, Kind.SET_EXTENSION, (InputSlot.PLATE,)),
+    (ERASE, Kind.CLEANUP, (InputSlot.PLATE, InputSlot.MATTE)),
+    (INPAINT, Kind.ELEMENT, (InputSlot.PLATE, InputSlot.MATTE)),
+    (RECOLOR, Kind.RECOLOR, (InputSlot.PLATE,)),
+    (REPLACE, Kind.REPLACE, (InputSlot.PLATE,)),
+    (CUTOUT, Kind.BACKGROUND_REMOVAL, (InputSlot.SOURCE,)),
+    (FAST, Kind.UPSCALE, (InputSlot.SOURCE,)),
+    (CONSERVATIVE, Kind.UPSCALE, (InputSlot.SOURCE,)),
+    (CREATIVE, Kind.UPSCALE, (InputSlot.SOURCE,)),
+    (RAY2, Kind.PREVIS_SHOT, ()),
+    (RAY2, Kind.PREVIS_SHOT, (InputSlot.FIRST_FRAME,)),
+]
+WORDLESS = (ERASE, CUTOUT, FAST)
+
+
+def test_every_live_model_is_put_against_the_wire():
+    """A new entry of the catalogue needs its place in the list."""
+    live = {card.id for card in catalogue().all() if card.kinds and card.lifecycle != "eol"}
+    assert {model_id for model_id, _, _ in ASKED} == live
+
+
+@pytest.mark.parametrize(("model_id", "kind", "slots"), ASKED)
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_what_is_accepted_here_is_accepted_on_the_wire(
     model_id: str, kind: Kind, slots: tuple[InputSlot, ...], data: st.DataObject
@@ -112,9 +140,10 @@ def test_what_is_accepted_here_is_accepted_on_the_wire(
     """For any request that passes the check, the fitted native body is one that the model's parser takes."""
     card = card_of(model_id)
     size = data.draw(sizes)
-    prompt = None if kind is Kind.CLEANUP else data.draw(words)
-    negative = None if kind is Kind.CLEANUP else data.draw(st.none() | words)
-    parts = {"prompt": prompt, "negative": negative, "seed": data.draw(seeds)}
+    prompt = None if model_id in WORDLESS else data.draw(words)
+    negative = None if model_id in WORDLESS else data.draw(st.none() | words)
+    search = data.draw(words) if model_id in {RECOLOR, REPLACE} else None
+    parts = {"prompt": prompt, "negative": negative, "search": search, "seed": data.draw(seeds)}
     controls = data.draw(controls_of(model_id))
     assume(
         not violations(
