@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import asyncpg
+
 from services.embedded.stack import Stack
 from tests.gateway import Client, Studio
 
@@ -98,7 +100,10 @@ async def test_a_prompt_is_proposed_and_known_again_where_it_is_used(studio: Stu
     production = (await studio.production())["id"]
     made = await studio.post(
         f"/v1/productions/{production}/shots",
-        {"code": "SC012A_0010", "notes": "Mara alone on the gallery of the lighthouse, storm, without any moon."},
+        {
+            "code": "SC012A_0010",
+            "notes": "Mara alone on the gallery of the lighthouse, storm, without any moon.",
+        },
     )
     asked = {"shot_id": made.json["id"], "kind": "concept_art"}
     proposed = await studio.post("/v1/shot-prompts", asked, headers=WAIT)
@@ -115,28 +120,94 @@ async def test_a_prompt_is_proposed_and_known_again_where_it_is_used(studio: Stu
     assert [each["code"] for each in nothing.json["errors"]] == ["no_prompt"]
 
 
-async def test_nothing_of_a_script_is_told(studio: Studio, running: Stack) -> None:
-    """Events carry ids; a script's words are in none."""
+async def test_nothing_of_a_script_is_told_or_left_open(studio: Studio, running: Stack) -> None:
+    """Its words are sealed wherever they are kept: in no event, no ledger entry, no record of a call, no log."""
     production = (await studio.production())["id"]
     secret = "QUARTZFINCH"
     made = await broken_down(studio, production, f"INT. {secret} - DAY\n\n{secret} opens the letter.\n")
     assert secret in json.dumps(made.json["breakdown"])
-    events = await studio.get("/v1/events?limit=200&type=script_breakdown.finished")
-    own = [each for each in events.json["data"] if each["data"]["script_breakdown_id"] == made.json["id"]]
-    assert own[0]["data"]["state"] == "succeeded"
-    assert secret.encode() not in events.body
+    connection = await asyncpg.connect(running.superuser_url("circletake", driver="postgresql"))
+    try:
+        kept = {}
+        for table in ("language_requests", "language_calls", "ai_texts", "events", "ledger_entries", "steps"):
+            rows = await connection.fetch(
+                f"select r::text as row from {table} r where tenant_id = $1", studio.tenant_id
+            )
+            kept[table] = "".join(each["row"] for each in rows)
+    finally:
+        await connection.close()
+    assert made.json["id"] in kept["events"]
+    assert all(kept.values())
+    written = "".join(kept.values()).lower()
+    assert secret.lower() not in written
+    assert secret.encode().hex() not in written
+    assert all(secret not in log.read_text(errors="replace") for log in running.home.logs.glob("*.log"))
 
 
-async def test_a_model_that_filters_says_so_in_one_form(studio: Studio, running: Stack) -> None:
-    """A filter's refusal is `filtered`, with its stage; too long a page is refused before anything is spent."""
+async def ordered(running: Stack, studio: Studio, kind: str, model: str) -> None:
+    """Have the offline model server do one thing wrong."""
+    async with studio.http.post(
+        f"{running.bedrock_url}/_offline/faults",
+        json={"kind": kind, "operation": "Converse", "model": model, "count": 1},
+        headers={"Authorization": f"Bearer {running.facts.bedrock_admin_token}"},
+    ) as answer:
+        assert answer.status == 201, await answer.text()
+
+
+MICRO = "us.amazon.nova-micro-v1:0"
+
+
+async def test_what_a_model_refuses_or_spoils_is_no_breakdown(studio: Studio, running: Stack) -> None:
+    """A filter's refusal is `filtered` with its stage, a wrong answer is a failure; both are paid for by their tokens,
+    and a retry is a new request."""
     production = (await studio.production())["id"]
-    micro = "us.amazon.nova-micro-v1:0"
-    long = await studio.post(
-        "/v1/script-breakdowns", {"production_id": production, "text": "x" * 30_001, "model": micro}
-    )
-    assert [(each["pointer"], each["code"]) for each in long.json["errors"]] == [("/text", "too_long")]
-    other = await studio.post(
+    await ordered(running, studio, "filter_prompt", MICRO)
+    filtered = await broken_down(studio, production, model=MICRO)
+    assert filtered.json["state"] == "filtered"
+    assert filtered.json["failure"]["refusal"] == {
+        "stage": "output_text",
+        "source": "model",
+        "categories": [],
+    }
+    await ordered(running, studio, "wrong_answer", MICRO)
+    spoiled = await broken_down(studio, production, model=MICRO)
+    assert (spoiled.json["state"], spoiled.json["failure"]["code"]) == ("failed", "no_usable_answer")
+    for ended in (filtered.json, spoiled.json):
+        assert (ended["breakdown"], ended["cost"]["billed"]) == (None, "true")
+        assert float(ended["cost"]["cost_usd"]) > 0
+    assert (await broken_down(studio, production, model=MICRO)).json["state"] == "succeeded"
+
+
+async def test_a_request_waits_during_a_labour_action_and_can_be_canceled(studio: Studio) -> None:
+    """Nothing of the production reaches a model: it says what it waits for, and ends only once."""
+    production = (await studio.production())["id"]
+    everybody = await studio.everybody()
+    await everybody.call("PUT", f"/v1/productions/{production}/labour-action", json={"on": True})
+    made = await studio.post(
         "/v1/script-breakdowns",
-        {"production_id": production, "text": "x", "model": "stability.sd3-5-large-v1:0"},
+        {"production_id": production, "text": PAGE},
+        headers={"Prefer": "wait=1"},
     )
-    assert [(each["pointer"], each["code"]) for each in other.json["errors"]] == [("/model", "task_not_served")]
+    assert (made.status, made.json["state"]) == (202, "queued")
+    path = made.headers["Location"]
+    waiting = await studio.get(path)
+    assert (waiting.json["state"], waiting.json["waiting_for"]) == ("waiting", "labour_action")
+    canceled = await studio.post(f"{path}/cancel")
+    assert (canceled.json["state"], canceled.json["cost"]["billed"]) == ("canceled", None)
+    again = await studio.post(f"{path}/cancel")
+    assert (again.status, again.json["code"]) == (409, "request_ended")
+    person = await studio.person("requester")
+    nothing = await person.call("PATCH", path, json={"shots": []}, headers={"If-Match": "*"})
+    assert nothing.json["code"] == "nothing_written"
+
+
+async def test_what_a_model_would_not_take_is_refused_before_anything_is_spent(studio: Studio) -> None:
+    """A page that is too long is never cut; a model that writes nothing is named as such."""
+    production = (await studio.production())["id"]
+    asked = {"production_id": production, "text": "x" * 30_001, "model": MICRO}
+    for changes, found in (
+        ({}, ("/text", "too_long")),
+        ({"text": "x", "model": "stability.sd3-5-large-v1:0"}, ("/model", "task_not_served")),
+    ):
+        refused = await studio.post("/v1/script-breakdowns", {**asked, **changes})
+        assert [(each["pointer"], each["code"]) for each in refused.json["errors"]] == [found]

@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/storyboards/{storyboard_id}": {"title": "Mine now"},
     "PATCH /v1/storyboards/{storyboard_id}/panels/{panel_id}": {"caption": "mine"},
     "PUT /v1/storyboards/{storyboard_id}/panels": {"panels": []},
+    "PATCH /v1/script-breakdowns/{script_breakdown_id}": {"shots": []},
     "PATCH /v1/webhook-endpoints/{endpoint_id}": {"description": "Mine now"},
     "POST /v1/characters/{character_id}/looks": {"name": "mine"},
     "POST /v1/productions/{production_id}/characters": {"kind": "human", "script_name": "MARA"},
@@ -194,7 +195,9 @@ async def theirs(studio: Studio) -> dict[str, str]:
         f"/v1/characters/{ghost}/synthetic-performer-notices",
         {"value_statement": "nobody could play it", "notice_on": "2026-11-01"},
     )
-    board = await studio.post("/v1/storyboards", {"production_id": production["id"], "title": "a secret board"})
+    board = await studio.post(
+        "/v1/storyboards", {"production_id": production["id"], "title": "a secret board"}
+    )
     drawn = f"/v1/storyboards/{board.json['id']}"
     panels = await studio.call(
         "PUT", f"{drawn}/panels", json={"panels": [{"take_id": take["id"]}]}, headers={"If-Match": "*"}
@@ -207,6 +210,7 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "episode_id": episode["id"],
         "sequence_id": sequence["id"],
         "shot_id": shot["id"],
+        **await _language(studio, production["id"], shot["id"]),
         "character_id": character.json["id"],
         "look_id": look.json["id"],
         "reference_set_id": references.json["id"],
@@ -240,6 +244,15 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "panel_id": panels.json["panels"][0]["id"],
         "drawing_id": drawing.json["id"],
         "animatic_id": animatic.json["id"],
+    }
+
+
+async def _language(studio: Studio, production: str, shot: str) -> dict[str, str]:
+    page = {"production_id": production, "text": "INT. A SECRET QUAY - DAY"}
+    notes = {"shot_id": shot, "kind": "concept_art", "notes": "a secret quay"}
+    return {
+        "script_breakdown_id": (await studio.post("/v1/script-breakdowns", page)).json["id"],
+        "shot_prompt_id": (await studio.post("/v1/shot-prompts", notes)).json["id"],
     }
 
 
@@ -301,6 +314,8 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         "events",
         "webhook-endpoints",
         "consistency-checks",
+        "script-breakdowns",
+        "shot-prompts",
         "versions",
         "consultations",
         "authorship-entries",
@@ -318,6 +333,8 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         f"consents?performer_id={theirs['performer_id']}",
         f"portrayals?character_id={theirs['character_id']}",
         f"budgets?production_id={theirs['production_id']}",
+        f"script-breakdowns?production_id={theirs['production_id']}",
+        f"shot-prompts?shot_id={theirs['shot_id']}",
         f"usage?production_id={theirs['production_id']}",
     ):
         answer = await other_studio.get(f"/v1/{query}")
@@ -343,6 +360,8 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
             },
         ),
         ("/v1/quotes", {"kind": "concept_art", "prompt": "x", "production_id": "production_id"}),
+        ("/v1/script-breakdowns", {"text": "x", "production_id": "production_id"}),
+        ("/v1/shot-prompts", {"shot_id": "shot_id", "kind": "concept_art", "notes": "x"}),
         (
             "/v1/consistency-enforcements",
             {
