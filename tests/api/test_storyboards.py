@@ -1,6 +1,5 @@
 """From numbered panels to a PDF, stills and an animatic: drawn as they stand, timed to the frame, signed."""
 
-import hashlib
 import secrets
 from fractions import Fraction
 from pathlib import Path
