@@ -121,6 +121,7 @@ class _Season:
             cuts=cast(Any, None),
             storyboards=cast(Any, None),
             timelines=cast(Any, None),
+            packs=cast(Any, None),
             scratch=folder,
         )
         # nothing of this tenant is picked by the dispatcher: what it costs is spent here

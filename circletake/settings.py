@@ -80,6 +80,9 @@ class WorkerSettings(Section):
     lease_seconds: float = 30.0
     shutdown_grace_seconds: float = 30.0
     poll_seconds: float = 5.0  # between two looks at an asynchronous invocation
+    # a model that answers so often in a row, or for so long, that it is busy: the production's next one is asked
+    fallback_after_throttles: int = 3
+    fallback_after_seconds: float = 60.0
     scratch_dir: Path | None = None
     weights_dir: Path = Path(__file__).resolve().parents[1] / ".tools" / "weights"  # `make weights`
 

@@ -1,6 +1,7 @@
 """What is told of a take, and what its end means for its generation. The caller holds the generation's lock."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from circletake.domain.takes import TERMINAL, GenerationState, TakeState, generation_state
 from circletake.records.generations import Generation, Take
@@ -13,18 +14,19 @@ from circletake.usecases.steps import add_step
 async def announce_take(session: TenantSession, generation: Generation, take: Take, event_type: str) -> None:
     """Record an event about one take; ids and states only."""
     await record_event(
-        session,
-        generation.tenant_id,
-        event_type,
-        event_data(
-            generation,
-            take_id=str(take.id),
-            take_number=take.number,
-            state=take.state,
-            code=take.failure_code,
-            media_id=str(take.media_id) if take.media_id else None,
-        ),
-        generation_id=generation.id,
+        session, generation.tenant_id, event_type, take_data(generation, take), generation_id=generation.id
+    )
+
+
+def take_data(generation: Generation, take: Take) -> dict[str, Any]:
+    """What every event about a take carries."""
+    return event_data(
+        generation,
+        take_id=str(take.id),
+        take_number=take.number,
+        state=take.state,
+        code=take.failure_code,
+        media_id=str(take.media_id) if take.media_id else None,
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Row, text
 from circletake.kit import clock
 from circletake.ports import ModelCatalogue
 from circletake.records.session import Database
+from circletake.usecases.choice.tell_endings import queue_endings
 from circletake.usecases.review.digest import queue_digests
 
 # a worker that hasn't beaten for this long has no slots
@@ -227,11 +228,13 @@ async def reap_steps(database: Database) -> Reaped:
 
 
 async def keep_house(database: Database) -> None:
-    """Forget workers that are long gone and answers older than seven days; queue the digests that are due."""
+    """Forget workers that are long gone and answers older than seven days; queue the digests and the looks at
+    models' ends that are due."""
     async with database.role() as session:
         await session.execute(_FORGET_WORKERS)
         await session.execute(text("select forget_old_answers()"))
     await queue_digests(database, now=clock.now())
+    await queue_endings(database, now=clock.now())
 
 
 async def seed_quotas(database: Database, catalogue: ModelCatalogue) -> None:

@@ -1,7 +1,9 @@
 """What a take is really made with: its generation's request, and whatever of it the take changes.
 
-`takes.changes` is null, or {"rung", "kind"?, "model_id"?, "inputs"?, "controls"?, "controls_report"?, "region"?}. A
-member that is there replaces the generation's whole: `inputs` and `controls` are complete, not merged.
+`takes.changes` is null, or {"rung", "kind"?, "model_id"?, "lock_id"?, "inputs"?, "controls"?, "controls_report"?,
+"region"?, "instead_of"?, "because"?}. A member that is there replaces the generation's whole: `inputs` and `controls`
+are complete, not merged. `lock_id` is of the production's choice that the model's card is of; a take that fell back says
+which model it stands in for, and why.
 """
 
 from collections.abc import Mapping

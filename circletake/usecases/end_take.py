@@ -3,11 +3,12 @@
 The caller holds the locks of the generation and its takes, and wakes the dispatcher.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from circletake.domain.choice.choices import Because
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TakeState, may_become
 from circletake.kit import clock
@@ -20,6 +21,8 @@ from circletake.usecases.enforce_consistency import take_ended
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.reservations import settle_take
 from circletake.usecases.paid_calls import final_bill
+
+Then = Callable[[], Awaitable[None]]
 
 ANNOUNCED = {
     TakeState.SUCCEEDED: "take.succeeded",
@@ -40,6 +43,7 @@ class Ending:
     detail: str | None = None
     provider_message: str | None = field(default=None, repr=False)
     refusal: dict[str, Any] | None = None  # a filter's, in one form
+    because: Because | None = None  # for which another model of the production's list may be asked
     ledger: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,10 +54,13 @@ async def end_take(
     takes: list[Take],
     take: Take,
     ending: Ending,
+    *,
+    then: Then | None = None,
 ) -> None:
     """Make the take terminal. Raises ValueError for a transition that may not happen.
 
-    An enforcement at work decides here what follows, and adds the take that it starts to `takes`.
+    An enforcement at work decides here what follows, and adds the take that it starts to `takes`; without one, `then`
+    does, before the generation's own state is derived.
     It costs what its calls on record cost, each by itself; what the ending says of the bill is of the call whose end
     isn't on record.
     """
@@ -95,6 +102,8 @@ async def end_take(
     await session.flush()
     await announce_take(session, generation, take, ANNOUNCED[ending.state])
     enforced = await take_ended(session, seal, generation, takes, take)
+    if then is not None and not enforced:
+        await then()
     await settle_generation(session, generation, takes, enforced=enforced)
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, bindparam, or_, select, text
 from sqlalchemy.orm.attributes import set_committed_value
 
+from circletake.domain.choice.choices import Because
 from circletake.domain.kinds import Billed, InputSlot, Kind
 from circletake.domain.money.calls import TakeBill
 from circletake.domain.pictures import ModelCard
@@ -18,8 +20,9 @@ from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.choice.cards import card_of
+from circletake.usecases.choice.fall_back import StandIn, find_stand_in, make_instead, out_of_patience
 from circletake.usecases.effective_take import controls_of, kind_of
-from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.end_take import Ending, Then, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.inputs_of import inputs_of
 from circletake.usecases.paid_calls import bill_so_far, paid_so_far
@@ -209,7 +212,9 @@ async def hold_instead(tools: Tools, work: TakeWork, passage: Passage, *, alone:
 
 
 async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:
-    """End the take and its step. A cancel that came meanwhile wins, and keeps what was billed."""
+    """End the take and its step. A cancel that came meanwhile wins, and keeps what was billed. Where the production has
+    another model for this, that one makes a take instead."""
+    seal = work.tenant.seal
     async with tools.database.tenant(work.step.tenant_id) as session:
         generation, takes = await lock_take(session, work.step)
         take = one_take(takes, work.take.id)
@@ -221,8 +226,57 @@ async def finish_with(tools: Tools, work: TakeWork, ending: Ending) -> None:
                     "canceled",
                     "Canceled while the model was at work; a call that was accepted is paid.",
                 )
-            await end_take(session, work.tenant.seal, generation, takes, take, ending)
+            instead = await _stand_in(tools, session, seal, generation, takes, take, ending.because)
+            then: Then | None = None
+            if instead is not None:
+                then = partial(
+                    make_instead,
+                    session,
+                    tools.catalogue,
+                    seal,
+                    generation=generation,
+                    takes=takes,
+                    old=take,
+                    stand_in=instead,
+                )
+            await end_take(session, seal, generation, takes, take, ending, then=then)
         await end_step(session, work.step, trouble=ending.code)
+
+
+async def _stand_in(
+    tools: Tools,
+    session: TenantSession,
+    seal: Seal,
+    generation: Generation,
+    takes: Sequence[Take],
+    take: Take,
+    because: Because | None,
+) -> StandIn | None:
+    if because is None:
+        return None
+    return await find_stand_in(
+        session,
+        tools.catalogue,
+        tools.packs,
+        seal,
+        generation=generation,
+        takes=takes,
+        take=take,
+        because=because,
+    )
+
+
+async def has_stand_in(tools: Tools, work: TakeWork) -> bool:
+    """Whether a take whose model is busy has waited long enough, and another model of the production's may be asked."""
+    async with tools.database.tenant(work.step.tenant_id) as session:
+        if not await out_of_patience(session, work.take, tools.patience):
+            return False
+        generation, takes = await lock_take(session, work.step)
+        take = one_take(takes, work.take.id)
+        if take.state in TERMINAL or take.cancel_requested:
+            return False
+        found = await _stand_in(tools, session, work.tenant.seal, generation, takes, take, Because.THROTTLE)
+        return found is not None
 
 
 async def requeue_take(session: TenantSession, step: ClaimedStep, take_id: UUID) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.domain.choice.choices import PATIENCE, Patience
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.tenants import TenantStorage
 from circletake.ports import (
@@ -23,6 +24,7 @@ from circletake.ports import (
     Vault,
     WebhookSender,
 )
+from circletake.ports.policies import PolicyShelf
 from circletake.records.session import Database
 from circletake.records.tenancy import Tenant
 
@@ -52,10 +54,12 @@ class Tools:
     cuts: CutReader
     storyboards: StoryboardDesk
     timelines: TimelineWriter
+    packs: PolicyShelf
     scratch: Path
     webhook_timeout_seconds: float = 20.0
     webhook_disable_after_hours: float = 120.0
     poll_seconds: float = 5.0  # between two looks at an asynchronous invocation
+    patience: Patience = PATIENCE  # with a model that is busy, before another one is asked
     public_url: str = ""
     _tenants: dict[UUID, tuple[float, TenantStorage, bytes]] = field(default_factory=dict)
 

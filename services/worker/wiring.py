@@ -10,6 +10,7 @@ from circletake.adapters.c2pa.config import KmsKey, SigningConfig
 from circletake.adapters.c2pa.signer import C2paManifestSigner
 from circletake.adapters.catalogue.evaluators import load_rules
 from circletake.adapters.catalogue.files import load_catalogue
+from circletake.adapters.catalogue.policies import load_policies
 from circletake.adapters.cuts.reader import OtioCutReader
 from circletake.adapters.cuts.writer import OtioTimelineWriter
 from circletake.adapters.kms.vault import KmsVault
@@ -20,6 +21,7 @@ from circletake.adapters.vision.desk import VisionPictureDesk
 from circletake.adapters.vision.likeness.evaluator import LikenessEvaluator
 from circletake.adapters.vision.storyboards.desk import VisionStoryboardDesk
 from circletake.adapters.webhooks.sender import AiohttpWebhookSender
+from circletake.domain.choice.choices import Patience
 from circletake.kit.children import ChildPool
 from circletake.records.session import Database
 from circletake.settings import Settings, require
@@ -100,10 +102,12 @@ def build_workshop(settings: Settings, *, slots: int) -> Workshop:
         cuts=cuts,
         storyboards=storyboards,
         timelines=timelines,
+        packs=load_policies(settings.catalogue.policies_dir),
         scratch=scratch.path,
         webhook_timeout_seconds=settings.webhooks.timeout_seconds,
         webhook_disable_after_hours=settings.webhooks.disable_after_hours,
         poll_seconds=settings.worker.poll_seconds,
+        patience=Patience(settings.worker.fallback_after_throttles, settings.worker.fallback_after_seconds),
         public_url=settings.api.public_url,
     )
     return Workshop(

@@ -211,6 +211,7 @@ async def bench(
             "cuts": None,
             "storyboards": None,
             "timelines": None,
+            "packs": None,
             "scratch": tmp_path,
             **changes,
         }

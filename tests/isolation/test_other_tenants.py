@@ -51,6 +51,9 @@ BODIES: dict[str, Any] = {
     "POST /v1/reference-sets/{reference_set_id}/references": {"media_id": str(uuid.uuid4())},
     "POST /v1/media/{media_id}/rights-records": {"basis": "owned"},
     "POST /v1/takes/{take_id}/reject": {"reason": "no"},
+    "POST /v1/takes/{take_id}/reroute": {"model": "stability.stable-image-core-v1:1", "reason": "no"},
+    "POST /v1/shots/{shot_id}/clearances": {"subjects": ["battle"], "statement": "mine"},
+    "PUT /v1/productions/{production_id}/models/{kind}": {"model": "stability.stable-image-core-v1:1"},
     "POST /v1/takes/{take_id}/finish": {},
     "POST /v1/takes/{take_id}/feedback": {"rating": 3, "would_use_in_cut": False},
     "POST /v1/versions/{version_id}/status": {"status": "retake"},
@@ -204,6 +207,9 @@ async def theirs(studio: Studio) -> dict[str, str]:
     )
     drawing = await studio.post(f"{drawn}/drawings")
     animatic = await studio.post(f"{drawn}/animatics", {})
+    cleared = await everybody.post(
+        f"/v1/shots/{shot['id']}/clearances", BODIES["POST /v1/shots/{shot_id}/clearances"]
+    )
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
@@ -240,6 +246,8 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
         "disclosure_id": disclosed.json["id"],
+        "clearance_id": cleared.json["id"],
+        "kind": "concept_art",
         "storyboard_id": board.json["id"],
         "panel_id": panels.json["panels"][0]["id"],
         "drawing_id": drawing.json["id"],

@@ -324,12 +324,14 @@ def test_any_retry_after_header_is_survived(header: str) -> None:
 
 
 def test_the_default_filter_is_part_of_the_catalogue() -> None:
-    """An endpoint without a filter hears of finished, held, failed and filtered work, all known event types."""
+    """An endpoint without a filter hears of finished, held, failed and filtered work and of models that end, all known
+    event types."""
     assert {
         "generation.finished",
         "generation.held",
         "hold.opened",
         "inbox.digest",
+        "model.ending",
         "take.failed",
         "take.filtered",
         "consistency_check.finished",

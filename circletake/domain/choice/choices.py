@@ -58,6 +58,18 @@ class Choice:
         return tuple(dict.fromkeys((*self.may_be_named, *self.fallback.order)))
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a model may answer that it is busy before another one is asked: so many answers in a row, or so long
+    since the first of them."""
+
+    answers: int = 3
+    seconds: float = 60.0
+
+
+PATIENCE = Patience()
+
+
 def stand_ins(choice: Choice | None, because: Because, tried: Collection[str]) -> Sequence[str]:
     """Return the models that may be asked instead, the first one first: of the production's list alone, and none that
     was asked for this take before. Whether one of them can take the request is the caller's to find out."""
@@ -76,6 +88,7 @@ _CAUSES: Mapping[FaultKind, Because] = {
     "model_error": Because.OUTAGE,
     "access_denied": Because.OUTAGE,
     "not_found": Because.OUTAGE,
+    "ended": Because.OUTAGE,
     "filtered": Because.FILTER,
 }
 

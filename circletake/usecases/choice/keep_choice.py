@@ -128,7 +128,7 @@ async def choice_changed(
         "model_choice.changed",
         {
             "production_id": str(production.id),
-            "production_external_ref": production.external_ref,
+            "external_ref": production.external_ref,
             "kind": choice.kind,
             "model": after.model_id if after else None,
             "locked": after.locked if after else False,

@@ -99,7 +99,7 @@ async def tell_endings(
             "model.ending",
             {
                 "production_id": str(production),
-                "production_external_ref": references.get(production),
+                "external_ref": references.get(production),
                 "model": model,
                 "eol_on": card.eol_on.isoformat(),
                 "days_left": days_left(card.eol_on, now.date()),

@@ -57,7 +57,7 @@ async def list_calls(take_id: UUID, who: Reader, desk: Desk) -> ModelCallList:
 
 @router.get("/{take_id}/acts")
 async def list_acts(take_id: UUID, who: Reader, desk: Desk) -> ActList:
-    """List who circled, uncircled or rejected this take, and why, the first act first."""
+    """List who circled, uncircled, rejected or re-routed this take, and why, the first act first."""
     return ActList.of(await acts_on(desk.database, await seal_of(desk, who), who.tenant_id, take_id))
 
 

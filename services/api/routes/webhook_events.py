@@ -17,11 +17,14 @@ from services.api.schemas.webhooks import (
     DrawingData,
     EnforcementData,
     ExposureData,
+    FellBackData,
     GenerationData,
     HoldData,
     JudgedTakeData,
     LabourActionData,
     MediaData,
+    ModelChoiceData,
+    ModelEndingData,
     PolicyNoticeData,
     ReferenceData,
     ScriptBreakdownData,
@@ -65,6 +68,10 @@ _SENT: dict[str, tuple[Any, str]] = {
     "take.expired": (
         WebhookMessage[TakeData],
         "A take's deadline passed before it started; it cost nothing.",
+    ),
+    "take.fell_back": (
+        WebhookMessage[FellBackData],
+        "A model couldn't make a take; another one of the production's list makes it, as a new take.",
     ),
     "take.circled": (WebhookMessage[TakeData], "Somebody chose a take."),
     "take.uncircled": (WebhookMessage[TakeData], "Somebody took their choice back."),
@@ -135,6 +142,14 @@ _SENT: dict[str, tuple[Any, str]] = {
     "animatic.finished": (
         WebhookMessage[AnimaticData],
         "An animatic is in your bucket, or couldn't be made: `state` says which.",
+    ),
+    "model.ending": (
+        WebhookMessage[ModelEndingData],
+        "A model that a production chose, lists or used lately ends: from 180 days before, at ever shorter notice.",
+    ),
+    "model_choice.changed": (
+        WebhookMessage[ModelChoiceData],
+        "A person chose a production's model for a kind, changed the choice or gave it up.",
     ),
     "media.ready": (WebhookMessage[MediaData], "An upload was looked at and can be used."),
     "media.refused": (WebhookMessage[MediaData], "An upload was refused; `code` says why."),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, WithJsonSchema
@@ -134,7 +134,8 @@ class Failure(Reply):
 
 
 class TakeChanges(Reply):
-    """What a take of an enforcement was made with instead of its generation's own; null: the generation's."""
+    """What a take of an enforcement, a fallback or a re-route was made with instead of its generation's own; null: the
+    generation's."""
 
     kind: Kind | None = None
     model: str | None = None
@@ -143,6 +144,12 @@ class TakeChanges(Reply):
     controls_report: "list[ControlReply] | None" = None
     region: dict[str, Any] | None = Field(
         default=None, description="What alone was made anew, in pixels of the plate: the take it improves"
+    )
+    instead_of: str | None = Field(
+        default=None, description="Of a fallback or a re-route: the model that couldn't make it"
+    )
+    because: Literal["throttle", "outage", "filter", "asked"] | None = Field(
+        default=None, description="Why another model made it; `asked`: somebody re-routed it"
     )
 
     @classmethod
@@ -154,6 +161,8 @@ class TakeChanges(Reply):
             controls=changes.get("controls"),
             controls_report=changes.get("controls_report"),
             region=changes.get("region"),
+            instead_of=changes.get("instead_of"),
+            because=changes.get("because"),
         )
 
 
@@ -168,7 +177,8 @@ class TakeReply(Reply):
     seed: int | None = Field(description="null where the model takes none")
     retry_of: UUID | None
     rung: str | None = Field(
-        description="How an enforcement made it pass, or tried to; null for what was asked for"
+        description="How it differs from what was asked for: by an enforcement's rung, a `fallback` or a `reroute`;"
+        " null where it doesn't"
     )
     changes: "TakeChanges | None" = Field(
         description="What it was made with instead of its generation's own; null where nothing is changed"

@@ -127,10 +127,12 @@ class PersonReply(Reply):
 class ActReply(Reply):
     """One act on a take. The person is the subject of the token it was done with."""
 
-    act: Literal["circle", "uncircle", "reject"]
+    act: Literal["circle", "uncircle", "reject", "reroute"]
     person_id: UUID | None = Field(description="See GET /v1/people")
     person: str | None = Field(description="Their name, as the sign-in gave it last")
-    api_key_id: UUID | None = Field(description="Of acts in the days before people signed in")
+    api_key_id: UUID | None = Field(
+        description="Of a re-route, and of acts in the days before people signed in"
+    )
     reason: str | None
     created_at: datetime
 

@@ -1,12 +1,13 @@
 """Webhook endpoints, their deliveries, and what they are sent, on the wire."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from circletake.domain.choice.choices import Because
 from circletake.domain.money.budgets import BudgetScope
 from circletake.domain.webhooks import DEFAULT_EVENT_TYPES, EVENT_TYPES, UNFILTERED_EVENT_TYPES
 from circletake.records.events import Event, WebhookDelivery
@@ -312,6 +313,45 @@ class ScriptBreakdownData(LanguageData):
 
 class ShotPromptData(LanguageData):
     shot_prompt_id: UUID
+
+
+class FellBackData(TakeData):
+    """`take_id` is the new take; the one it stands in for has ended."""
+
+    retry_of: UUID
+    model: str
+    instead_of: str = Field(description="The model that couldn't make it")
+    because: Because
+
+
+class ModelEndingData(EventData):
+    production_id: UUID
+    external_ref: str | None = Field(description="The production's, in your tracker")
+    model: str
+    eol_on: date
+    days_left: int
+    successor: str | None
+    how: list[Literal["locked", "chosen", "allowed", "fallback", "used"]] = Field(
+        description="How the production hangs on it; `used`: in the past 90 days"
+    )
+
+
+class ChoiceBefore(Reply):
+    model: str
+    locked: bool
+    fingerprint: str
+
+
+class ModelChoiceData(EventData):
+    production_id: UUID
+    external_ref: str | None = Field(description="The production's, in your tracker")
+    kind: str = Field(description="A generation's kind, or a language task")
+    model: str | None = Field(
+        description="null: the choice was given up, and the catalogue's default is asked"
+    )
+    locked: bool
+    fingerprint: str | None = Field(description="Of the model's entry, as the production keeps it")
+    before: ChoiceBefore | None
 
 
 class VersionData(OfProduction):

@@ -1,9 +1,10 @@
-"""Webhook deliveries and challenges, the daily digest, the ends of consents and of what is held."""
+"""Webhook deliveries and challenges, the daily digest, the ends of models, of consents and of what is held."""
 
 from collections.abc import Mapping
 
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.challenge_endpoint import challenge_endpoint
+from circletake.usecases.choice.tell_endings import look_at_endings
 from circletake.usecases.deliver_webhook import deliver_webhook
 from circletake.usecases.permission.expire_held import expire_held
 from circletake.usecases.permission.watch_consents import watch_consent
@@ -23,10 +24,20 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def digest(step: ClaimedStep, _: PaidCall) -> None:
         await send_digest(tools.database, step)
 
+    async def endings(step: ClaimedStep, _: PaidCall) -> None:
+        await look_at_endings(tools, step)
+
     async def consent(step: ClaimedStep, _: PaidCall) -> None:
         await watch_consent(tools, step)
 
     async def expire(step: ClaimedStep, _: PaidCall) -> None:
         await expire_held(tools, step)
 
-    return {"notify": notify, "expire": expire, "challenge": challenge, "digest": digest, "consent": consent}
+    return {
+        "notify": notify,
+        "expire": expire,
+        "challenge": challenge,
+        "digest": digest,
+        "endings": endings,
+        "consent": consent,
+    }
