@@ -1,4 +1,4 @@
-"""`python -m conformance --profile NAME --max-usd 5`: the offline servers against AWS, call by call."""
+"""`python -m conformance --profile NAME --max-usd 6`: the offline servers against AWS, call by call."""
 
 import argparse
 import contextlib
@@ -129,7 +129,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--profile", help="AWS profile (default: the environment's own credentials)")
     parser.add_argument(
-        "--max-usd", type=_usd, default=Decimal(5), metavar="USD", help="default: %(default)s"
+        "--max-usd", type=_usd, default=Decimal(6), metavar="USD", help="default: %(default)s"
     )
     parser.add_argument("--region", default="us-west-2", help="default: %(default)s, which has every model")
     parser.add_argument(

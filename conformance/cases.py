@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from circletake.adapters.catalogue.files import load_catalogue
+from circletake.dialects.checks import prompt_rule, required_slots
 from circletake.dialects.contract import encode_body
 from circletake.dialects.registry import dialect_for, embedder_for, judge_for
 from circletake.domain.consistency.words import Aspect
 from circletake.domain.costs import cost_of_images, cost_of_tokens, quote
-from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ModelCard, ModelRequest, ModelUse, Picture
 from conformance.observation import Observation, observe, observe_put
 from conformance.places import Place, Role, assume, finished
@@ -62,19 +63,25 @@ def _picture(*, white_left: bool = False, side: int = SIDE) -> Picture:
     return Picture(data.tobytes(), "image/png", side, side)
 
 
-def _request(kind: Kind) -> ModelRequest:
-    inputs: dict[InputSlot, Picture] = {}
-    if kind in {Kind.SET_EXTENSION, Kind.CLEANUP, Kind.ELEMENT}:
-        inputs[InputSlot.PLATE] = _picture()
-    if kind in {Kind.CLEANUP, Kind.ELEMENT}:
+def _request(card: ModelCard) -> ModelRequest:
+    """The smallest valid request for the first of its kinds: nothing but what kind and model need."""
+    kind = min(card.kinds)
+    inputs = {slot: _picture() for slot in required_slots(kind, card)}
+    if InputSlot.MATTE in inputs:
         inputs[InputSlot.MATTE] = _picture(white_left=True)
-    prompt = None if kind is Kind.CLEANUP else _PROMPT
-    seed = None if kind is Kind.PREVIS_SHOT else 7
-    return ModelRequest(kind, prompt, None, seed, _EXTEND if kind is Kind.SET_EXTENSION else {}, inputs)
+    return ModelRequest(
+        kind,
+        _PROMPT if prompt_rule(kind, card) == "required" else None,
+        None,
+        7 if card.seed == "honoured" else None,
+        _EXTEND if "extend" in card.controls else {},
+        inputs,
+        "the grey" if RULES[kind].search == "required" else None,
+    )
 
 
 def _native(card: ModelCard) -> dict[str, Any]:
-    return dialect_for(card).build(_request(min(card.kinds)), card)
+    return dialect_for(card).build(_request(card), card)
 
 
 # --- one valid request of each dialect and model --------------------------------------------------------------------
@@ -203,7 +210,7 @@ def _judge(card: ModelCard) -> Run:
 
 
 def _refusals(cards: list[ModelCard]) -> Iterator[Case]:
-    by_kind = {min(card.kinds): card for card in reversed(cards) if card.mode == "sync"}
+    by_kind = {kind: card for card in reversed(cards) if card.mode == "sync" for kind in card.kinds}
     art, paint = by_kind.get(Kind.CONCEPT_ART), by_kind.get(Kind.ELEMENT)
     if art:
         usd = _price(art, Kind.CONCEPT_ART)
