@@ -219,14 +219,14 @@ def in_words(scores: GoldenScores, judgement: GoldenJudgement) -> GoldenWords:
         for each in judgement.aspects:
             said = _WORDS[each.aspect][_GRAVITY.index(each.verdict)]
             lines.append(f"{each.aspect.value} {each.score:.3f}: {said}")
-        if scores.psnr_db is not None:
+        if scores.psnr_db is not None and judgement.judged_by == "pixels":
             lines.append(f"pixels differ by {scores.psnr_db:.1f} dB")
     if not scores.same_size:
         lines.append(f"{_size(scores.old_size)} became {_size(scores.new_size)}")
     if not scores.same_length and scores.old_seconds is not None and scores.new_seconds is not None:
         lines.append(f"{scores.old_seconds:.1f} s became {scores.new_seconds:.1f} s")
     if judgement.judged_by == "look":
-        lines.append("the model takes no seed: judged by its look alone")
+        lines.append("no seed binds them: judged by the look alone")
     return GoldenWords(judgement.verdict.value, tuple(lines))
 
 

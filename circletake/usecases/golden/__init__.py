@@ -1,0 +1,1 @@
+"""Golden shots: kept, made again, held against what was approved."""
