@@ -16,7 +16,8 @@ from services.bedrock.darkroom.arrays import (
 from services.bedrock.darkroom.drawing import smooth_noise
 from services.bedrock.darkroom.palette import tint, wished_tint
 
-_SEEN = 256  # pixels a side that palettes and contrasts are read from
+_SEEN = 256  # pixels a side that contrasts are read from
+_SAMPLED = 112  # and palettes
 _BANDS = (1.2, 3.6)  # of detail, as Gaussian widths in pixels of a picture of `_SEEN`
 _GAIN = (0.45, 2.2)
 _LEVELS = 64
@@ -73,14 +74,14 @@ def to_palette(image: Picture, style: Picture) -> Picture:
     Sliced transport (Pitié, Kokaram and Dahyot, 2005) of small versions; a coarse colour table carries it to every
     pixel, so that size costs little.
     """
-    source, goal = (_lab(_small(each)).reshape(-1, 3) for each in (image, style))
+    source, goal = (_lab(_small(each, _SAMPLED)).reshape(-1, 3) for each in (image, style))
     moved = _transported(source, goal)
     table, low, span = _table(source, moved)
     return _looked_up(image, table, low, span)
 
 
-def _small(picture: Picture) -> Picture:
-    scale = min(1.0, _SEEN / max(picture.shape[:2]))
+def _small(picture: Picture, side: int = _SEEN) -> Picture:
+    scale = min(1.0, side / max(picture.shape[:2]))
     return resized(
         picture, (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
     )
