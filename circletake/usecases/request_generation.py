@@ -15,6 +15,7 @@ from circletake.ports import ModelCatalogue, Seal
 from circletake.ports.policies import PolicyShelf
 from circletake.records.context import Production
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.events import record_event
 from circletake.usecases.finish_circled import require_still_circled
 from circletake.usecases.generation_rows import (
     GenerationRows,
@@ -31,6 +32,7 @@ from circletake.usecases.idempotency import (
     look_values,
     replayed,
 )
+from circletake.usecases.language.ai_text import with_ai_text
 from circletake.usecases.money.budgets import reserve
 from circletake.usecases.money.reservations import budget_hold
 from circletake.usecases.permission.gate_request import GateAsked, Permit, gate_request
@@ -74,6 +76,7 @@ async def request_generation(
             production = found.Production
         if request.finish_of is not None:
             await require_still_circled(session, tenant_id, request.finish_of)
+        [request] = await with_ai_text(session, seal, tenant_id, [request])
         plan = await plan_generation(session, catalogue, tenant_id, request, now=now, production=production)
         enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
         permit = await gate_request(
@@ -91,6 +94,8 @@ async def request_generation(
         reply = answer(rows.view(request))
         remembers = [] if claim is None else [answer_row(seal, tenant_id, claim, reply)]
         await _record(session, tenant_id, rows, remembers)
+        for event_type, data in permit.events:
+            await record_event(session, tenant_id, event_type, data)
     return reply
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text, update
+from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, func, select, text, update
 
 from circletake.domain.money.budgets import (
     NOTHING,
@@ -59,7 +59,23 @@ _LOCKED = text("select * from lock_budgets(:tenant, :scopes)").bindparams(
 
 async def locked_budgets(session: TenantSession, place: Place) -> list[Standing]:
     """Lock the budgets in scope and read them: one round trip. Most studios have none, and need no more."""
-    rows = await session.execute(_LOCKED, {"tenant": place.tenant_id, "scopes": place.scopes})
+    return await locked_in(session, place.tenant_id, place.scopes)
+
+
+async def locked_in(session: TenantSession, tenant_id: UUID, scopes: Sequence[UUID]) -> list[Standing]:
+    """The same of several places: the tenant, the production, and the shots in the order of their ids."""
+    rows = await session.execute(_LOCKED, {"tenant": tenant_id, "scopes": list(scopes)})
+    return [_standing(row) for row in rows]
+
+
+async def read_in(session: TenantSession, tenant_id: UUID, scopes: Sequence[UUID]) -> list[Standing]:
+    """Read the budgets of several places and lock nothing."""
+    rows = await session.execute(
+        select(Budget.__table__).where(
+            Budget.tenant_id == tenant_id,
+            Budget.scope_id == any_(bindparam(None, list(scopes), type_=ARRAY(Uuid()))),
+        )
+    )
     return [_standing(row) for row in rows]
 
 

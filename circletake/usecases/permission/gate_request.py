@@ -3,6 +3,7 @@
 What is forbidden is refused here; what needs a person is accepted and held.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,7 +157,14 @@ class _Gate:
     def left(self) -> list[int]:
         return [place for place in range(len(self.asked)) if place not in self.refused]
 
-    def each(self, look: Callable[[int, GateAsked], None]) -> None:
+    async def each(self, look: Callable[[int, GateAsked], None]) -> None:
+        """Look at every request that is left; many in a thread, so that other requests go on meanwhile."""
+        if len(self.asked) == 1:
+            self._each(look)
+        else:
+            await asyncio.to_thread(self._each, look)
+
+    def _each(self, look: Callable[[int, GateAsked], None]) -> None:
         for place in self.left:
             try:
                 look(place, self.asked[place])
@@ -174,7 +182,7 @@ class _Gate:
             if found:
                 raise Invalid(found)
 
-        self.each(rights)
+        await self.each(rights)
         await self._depictions(media)
         await self._permissions()
 
@@ -201,7 +209,7 @@ class _Gate:
                 prompt=asked.request.prompt,
             )
 
-        self.each(depicts)
+        await self.each(depicts)
 
     def _characters(self, place: int) -> set[UUID]:
         return {each.character_id for each in self.depicts[place]}
@@ -223,7 +231,7 @@ class _Gate:
                 raise consent_required(permission)
             self.permissions[place] = permission
 
-        self.each(permit)
+        await self.each(permit)
 
     def _use(self, asked: GateAsked) -> Use:
         declared = asked.request.use.stored()
@@ -263,7 +271,7 @@ class _Gate:
                 raise prohibited(evaluation)
             self.policies[place] = Policy(evaluation, facts)
 
-        self.each(ask)
+        await self.each(ask)
 
     def _around(self, place: int) -> Around:
         shot = self.asked[place].plan.shot
@@ -280,10 +288,14 @@ class _Gate:
                 exposure, production=self.production, shot=asked.plan.shot, kind=asked.request.kind
             )
 
-        self.each(limit)
-        screened = {place: self._screen_asked(place) for place in self.left}
-        record = await read_screened(self.session, self.tenant_id, list(screened.values()))
-        self.screenings = {place: screening_of(record, each) for place, each in screened.items()}
+        await self.each(limit)
+        asked = {place: self._screen_asked(place) for place in self.left}
+        record = await read_screened(self.session, self.tenant_id, list(asked.values()))
+
+        def screen(place: int, _: GateAsked) -> None:
+            self.screenings[place] = screening_of(record, asked[place])
+
+        await self.each(screen)
 
     def _screen_asked(self, place: int) -> ScreenAsked:
         asked = self.asked[place]

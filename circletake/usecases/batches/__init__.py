@@ -1,0 +1,1 @@
+"""Batches: many generations asked for in one call, checked as a whole."""
