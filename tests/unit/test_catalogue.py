@@ -1,5 +1,6 @@
 """The catalogue of models: what it says, and how a wrong file is refused."""
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,9 @@ import circletake.data
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.adapters.catalogue.places import CatalogueFault
 from circletake.domain.availability import ends_within, lifecycle_on, refusal
+from circletake.domain.cards import card_document, card_from
+from circletake.domain.costs import quote
+from circletake.domain.drafts import Draft, draft_controls, drafted
 from circletake.domain.kinds import Kind
 from tests.unit.model_requests import OUTPAINT, RAY2, SD35, card_of, catalogue
 
@@ -309,3 +313,163 @@ def test_a_use_without_what_it_needs_is_refused(tmp_path, old, new, word):
     assert old in STUDIO_MODEL
     text = STUDIO_MODEL.replace(old, new).replace("defaults:\n  concept_art: studio.own-v1\n", "")
     assert word in refused(tmp_path, text)
+
+
+# --- drafts, versions, fingerprints, kept cards -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model_id", "version"),
+    [
+        (SD35, "v1:0"),
+        ("stability.stable-image-core-v1:1", "v1:1"),
+        ("amazon.titan-embed-image-v1", "v1"),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "v1:0"),
+    ],
+)
+def test_a_model_has_the_version_its_id_ends_in(model_id, version):
+    """What a production locks."""
+    assert card_of(model_id).version == version
+
+
+def test_a_model_brought_by_arn_says_its_version_or_has_none(tmp_path):
+    """An ARN ends in no version; the entry may give one."""
+    text = STUDIO_MODEL.replace("studio.own-v1", STUDIO_ARN)
+    found = load_catalogue(written(tmp_path, text)).get(STUDIO_ARN)
+    said = load_catalogue(written(tmp_path, text.replace("    name: ", '    version: "7"\n    name: '))).get(
+        STUDIO_ARN
+    )
+    assert found is not None
+    assert said is not None
+    assert (found.version, said.version) == (None, "7")
+    assert found.fingerprint != said.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("prompt_max_chars: 100", "prompt_max_chars: 101", True),
+        ("default: png}", "default: png}\n    native: {controls: {output_format: format}}", True),
+        ("seed: honoured", "seed: unsupported", True),
+        ('usd: "0.02"', 'usd: "0.03"', False),
+        ("indemnity: ours", "indemnity: theirs", False),
+        ("name: Studio's own", "name: Studio's other", False),
+        ("max_running: 2", "max_running: 3", False),
+    ],
+)
+def test_a_fingerprint_changes_with_what_is_sent_and_with_nothing_else(tmp_path, old, new, changes):
+    """A new price is no new model; another limit or member is, as far as anybody can tell."""
+    assert old in STUDIO_MODEL
+    one = load_catalogue(written(tmp_path, STUDIO_MODEL)).get("studio.own-v1")
+    other = load_catalogue(written(tmp_path, STUDIO_MODEL.replace(old, new))).get("studio.own-v1")
+    assert one is not None
+    assert other is not None
+    assert (one.fingerprint != other.fingerprint) is changes
+
+
+def test_a_fingerprint_is_the_same_offline():
+    """A golden shot of the offline stack names the same model."""
+    for card in load_catalogue(offline=True).all():
+        assert card.fingerprint == card_of(card.id).fingerprint
+
+
+def test_every_card_comes_back_from_its_document():
+    """A production's lock keeps a card as JSON and runs with it when the catalogue has moved on."""
+    for card in catalogue().all():
+        kept = json.loads(json.dumps(card_document(card)))
+        assert card_from(kept) == card
+        assert card_from({**kept, "of_a_later_version": 1}) == card
+
+
+@pytest.mark.parametrize("junk", [{}, {"id": "x"}, {"price": None}, {"price": {"usd": "x"}}])
+def test_what_was_never_a_card_is_refused(junk):
+    """Rather than run with half of it."""
+    with pytest.raises(ValueError, match="card"):
+        card_from(junk)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_has_a_draft_that_costs_no_more_than_its_default(kind):
+    """A draft is the cheapest useful take of its kind."""
+    found = catalogue()
+    default, draft = found.default_for(kind), found.draft_for(kind)
+    card = found.get(draft.model) if draft.model else default
+    assert card is not None
+    cheap = quote(card, kind, 1, draft_controls(card, draft, {})).total
+    assert cheap <= quote(default, kind, 1, {}).total
+    assert draft.model is not None or draft.input_max_pixels is not None
+
+
+def test_a_draft_lowers_what_pictures_are_fitted_to_and_never_past_what_the_model_needs():
+    """The plate's copy is smaller; the limits that refuse a request stay where they are."""
+    plain, keyed = card_of(OUTPAINT), card_of(RAY2)
+    small = drafted(plain, Draft(input_max_pixels=1_048_576))
+    assert small.limits["inputs"]["plate"]["max_pixels"] == 1_048_576
+    assert plain.limits["inputs"]["plate"]["max_pixels"] == 9_437_184
+    tiny = drafted(keyed, Draft(input_max_pixels=1000))
+    assert tiny.limits["inputs"]["first_frame"]["max_pixels"] == 512 * 512
+    assert drafted(plain, Draft()) == plain
+
+
+def test_a_drafts_controls_stand_over_what_was_asked_for():
+    """They decide the cost; a model that lacks one isn't sent it."""
+    draft = catalogue().draft_for("previs_shot")
+    sent = draft_controls(card_of(RAY2), draft, {"resolution": "720p", "loop": True})
+    assert sent == {"resolution": "540p", "duration_seconds": 5, "loop": True}
+    assert draft_controls(card_of(SD35), draft, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("draft", "word"),
+    [
+        ("concept_art: {model: nobody}", "not in the catalogue"),
+        ("cleanup: {model: studio.own-v1}", "does not serve"),
+        ("concept_art: {model: amazon.nova-canvas-v1:0}", "ended"),
+        ("concept_art: {controls: {warp: 9}}", "no such control"),
+        ("concept_art: {model: studio.own-v1, controls: {loop: true}}", "no control"),
+        ("concept_art: {model: studio.own-v1, controls: {output_format: jpeg}}", "doesn't offer"),
+        ("concept_art: {input_max_pixels: 0}", "input_max_pixels"),
+    ],
+)
+def test_a_draft_that_could_not_be_made_is_refused(tmp_path, draft, word):
+    """Found when the process starts, with the line."""
+    assert word in refused(tmp_path, STUDIO_MODEL + f"drafts:\n  {draft}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        (
+            "      controls:\n",
+            "      inputs: {reference: {min_side: 64, max_bytes: 9, media_types: [image/png]}}\n      controls:\n",
+            "under which member a reference is sent",
+        ),
+        ("    on_unknown:", "    native: {inputs: {sketch: image}}\n    on_unknown:", "has no limits.inputs"),
+        ("    on_unknown:", "    native: {controls: {loop: again}}\n    on_unknown:", "native.controls"),
+        ("    on_unknown:", "    native: {verbs: 1}\n    on_unknown:", "verbs"),
+        ("      prompt_max_chars", "      prompt: refused\n      prompt_max_chars", "needs a prompt"),
+        ("kinds: [concept_art]", "kinds: [concept_art, upscale]", "upscale needs a source"),
+        ("kinds: [concept_art]", "kinds: [concept_art, replace]", "replace needs native.search_prompt"),
+    ],
+)
+def test_an_entry_that_no_request_could_be_built_from_is_refused(tmp_path, old, new, word):
+    """What is missing between the limits and the model's own language is said when the process starts."""
+    assert old in STUDIO_MODEL
+    assert word in refused(tmp_path, STUDIO_MODEL.replace(old, new))
+
+
+def test_a_model_that_needs_a_picture_serves_no_kind_without_it(tmp_path):
+    """A required plate for concept art would refuse every request."""
+    plate = "{required: true, min_side: 64, max_bytes: 9, media_types: [image/png]}"
+    text = STUDIO_MODEL.replace("      controls:\n", f"      inputs: {{plate: {plate}}}\n      controls:\n")
+    text = text.replace("    on_unknown:", "    native: {inputs: {plate: image}}\n    on_unknown:")
+    assert "the model needs a plate, and a concept_art has none" in refused(tmp_path, text)
+
+
+def test_two_pictures_of_one_request_are_never_sent_under_one_member(tmp_path):
+    """One would be lost."""
+    picture = "{min_side: 64, max_bytes: 9, media_types: [image/png]}"
+    inputs = f"      inputs: {{reference: {picture}, sketch: {picture}}}\n      controls:\n"
+    text = STUDIO_MODEL.replace("      controls:\n", inputs)
+    native = "    native: {inputs: {reference: image, sketch: image}}\n    on_unknown:"
+    assert "two pictures of a concept_art" in refused(tmp_path, text.replace("    on_unknown:", native))
