@@ -113,6 +113,10 @@ async def test_a_prompt_is_proposed_and_known_again_where_it_is_used(studio: Stu
     assert proposal["negative_prompt"] == "moon"
     assert proposed.json["cost"]["billed"] == "true"
     assert (await studio.get(f"/v1/generations?shot_id={made.json['id']}")).json["data"] == []
+    body = {"production_id": production, "kind": "concept_art"}
+    used = await studio.post("/v1/generations", {**body, "prompt": f"  {proposal['prompt'].upper()}"})
+    own = await studio.post("/v1/generations", {**body, "prompt": "A lighthouse, as a person described it."})
+    assert (used.json["use"], own.json["use"]) == ({"ai_text": True}, {})
     listed = await studio.get(f"/v1/shot-prompts?shot_id={made.json['id']}")
     assert [each["id"] for each in listed.json["data"]] == [proposed.json["id"]]
     assert "proposal" not in listed.json["data"][0]
