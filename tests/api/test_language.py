@@ -162,8 +162,8 @@ MICRO = "us.amazon.nova-micro-v1:0"
 
 
 async def test_what_a_model_refuses_or_spoils_is_no_breakdown(studio: Studio, running: Stack) -> None:
-    """A filter's refusal is `filtered` with its stage, a wrong answer is a failure; both are paid for by their tokens,
-    and a retry is a new request."""
+    """A filter's refusal is `filtered` with its stage, a wrong answer is a failure; both are paid for by their tokens.
+    What a lost answer cost nobody knows, and it isn't asked for again by itself."""
     production = (await studio.production())["id"]
     await ordered(running, studio, "filter_prompt", MICRO)
     filtered = await broken_down(studio, production, model=MICRO)
@@ -176,6 +176,11 @@ async def test_what_a_model_refuses_or_spoils_is_no_breakdown(studio: Studio, ru
     await ordered(running, studio, "wrong_answer", MICRO)
     spoiled = await broken_down(studio, production, model=MICRO)
     assert (spoiled.json["state"], spoiled.json["failure"]["code"]) == ("failed", "no_usable_answer")
+    await ordered(running, studio, "timeout", MICRO)  # after it may have worked
+    lost = await broken_down(studio, production, model=MICRO)
+    assert (lost.json["failure"]["code"], lost.json["cost"]["billed"]) == ("outcome_unknown", "unknown")
+    assert lost.json["cost"]["cost_usd"] == "0"
+    assert float(lost.json["cost"]["at_most_usd"]) > 0
     for ended in (filtered.json, spoiled.json):
         assert (ended["breakdown"], ended["cost"]["billed"]) == (None, "true")
         assert float(ended["cost"]["cost_usd"]) > 0
