@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from circletake.adapters.vision.storyboards import layout
 from circletake.adapters.vision.storyboards.script import runs_right, visual, wrapped
 from circletake.domain.provenance import SourceType
-from circletake.domain.storyboards.disclosure import disclosure
+from circletake.domain.storyboards.disclosure import disclosure, source_type_told
 from circletake.domain.storyboards.panels import (
     Known,
     KnownPicture,
@@ -144,6 +144,14 @@ def test_the_foot_says_which_panels_a_model_made() -> None:
         " made by an algorithm, not by a trained model: panel 4"
     )
     assert disclosure([(1, "digitalCapture")]) == "Nothing here is on record as AI-generated"
+
+
+def test_a_picture_is_what_the_record_or_its_own_manifest_says() -> None:
+    """The record first; a word that nobody knows says nothing."""
+    trained = SourceType.TRAINED_ALGORITHMIC_MEDIA.value
+    assert source_type_told(None, trained) == trained
+    assert source_type_told("digitalCapture", trained) == "digitalCapture"
+    assert source_type_told(None, "somethingElse") is None
 
 
 # --- pages ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,15 @@ _BY_A_MODEL = frozenset(
 _BY_AN_ALGORITHM = frozenset({SourceType.ALGORITHMIC_MEDIA, SourceType.COMPOSITE_SYNTHETIC})
 
 
+_KNOWN = frozenset(SourceType)
+
+
+def source_type_told(on_record: str | None, in_file: str | None) -> str | None:
+    """Return a picture's digital source type: what is on record, else what the file's own manifest says, whoever signed
+    that. None where nobody says it, or in no word that IPTC knows."""
+    return next((each for each in (on_record, in_file) if each in _KNOWN), None)
+
+
 def made_by_ai(source_type: str | None) -> bool:
     """Whether a trained model made the picture, or part of it."""
     return source_type in _BY_A_MODEL

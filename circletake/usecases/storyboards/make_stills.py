@@ -198,7 +198,7 @@ async def _sign(
     original = SourceType.ALGORITHMIC_MEDIA.value  # a card is lettering
     ingredients, actions = [], []
     if file is not None and source is not None:
-        original = source_type_of_proxy(file.digital_source_type or SourceType.COMPOSITE.value).value
+        original = source_type_of_proxy(panel.source_type or SourceType.COMPOSITE.value).value
         ingredients.append(
             Ingredient(
                 path=source,
@@ -206,7 +206,7 @@ async def _sign(
                 title=f"picture of panel {panel.number}",
                 sha256=file.sha256,
                 relationship="parentOf",
-                digital_source_type=file.digital_source_type,
+                digital_source_type=panel.source_type,
             )
         )
         actions.append({"action": "c2pa.resized.proportional"})

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from circletake.domain.exposure.rates import parse_rate
 from circletake.domain.kinds import MediaRole
 from circletake.domain.review.states import VersionState
+from circletake.domain.storyboards.disclosure import source_type_told
 from circletake.domain.storyboards.panels import TEXTS, board_name, panel_name
 from circletake.kit.hashing import canonical_json
 from circletake.ports import Seal
@@ -192,12 +193,19 @@ def _planned(
         take_id=panel.take_id or (file.take_id if file is not None else None),
         media_id=panel.media_id,
         sha256=file.sha256 if file is not None else None,
-        source_type=file.digital_source_type if file is not None else None,
+        source_type=_source_type(file),
         picture=file.state if file is not None else "none",
         mark=mark,
         ai_generated_text=panel.ai_generated_text,
         words={name: words[name] for name in TEXTS if name in words},
     )
+
+
+def _source_type(file: MediaFile | None) -> str | None:
+    if file is None:
+        return None
+    in_file = ((file.probe or {}).get("content_credentials") or {}).get("digital_source_type")
+    return source_type_told(file.digital_source_type, in_file)
 
 
 async def unapproved_takes(

@@ -76,7 +76,7 @@ class _Page:
         self._letters.line(visual(text, right=runs_right(text)), (left, top), size, colour, width=width)
 
     def _draw_foot(self, heading: BoardHeading) -> None:
-        top = PAGE.height - layout.FOOT + 28
+        top = PAGE.height - layout.FOOT + 40
         cv2.rectangle(self._canvas, (MARGIN, top - 12), (PAGE.width - MARGIN, top - 11), _RULE, cv2.FILLED)
         width = PAGE.width - 2 * MARGIN
         for number, line in enumerate(self._letters.wrapped(heading.foot, 20, width, most=2)):
@@ -88,8 +88,12 @@ class _Page:
     ) -> None:
         for column, cell in enumerate(row.cells):
             lines = words[cell.panel][cell.start : cell.stop]
-            if row.picture or lines:
-                self._draw_cell(row, column, panels[cell.panel], lines, measure)
+            if not row.picture and not lines:
+                continue
+            below = self._draw_cell(row, column, panels[cell.panel], lines, measure)
+            if cell.stop < len(words[cell.panel]):
+                right = measure.left(column) + measure.frame.width
+                self._letters.line("goes on", (right, below), 18, _SOFT, anchor="right")
 
     def _draw_cell(
         self,
@@ -98,7 +102,8 @@ class _Page:
         panel: BoardPanel,
         lines: Sequence[Line],
         measure: Measure,
-    ) -> None:
+    ) -> int:
+        """Draw one panel and return where its words end."""
         left, width = measure.left(column), measure.frame.width
         self._draw_name(panel, left, row.top, width, continued=not row.picture)
         top = row.top + layout.NAME
@@ -110,6 +115,7 @@ class _Page:
         for number, line in enumerate(lines):
             baseline = top + number * layout.LINE + round(layout.LETTERS * 0.93)
             self.said.append(Word(f"{line.label} {line.logical}".strip(), left, baseline, layout.LETTERS))
+        return top + len(lines) * layout.LINE
 
     def _draw_name(self, panel: BoardPanel, left: int, top: int, width: int, *, continued: bool) -> None:
         right = left + width
