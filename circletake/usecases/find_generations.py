@@ -17,6 +17,7 @@ from circletake.records.events import Event
 from circletake.records.generations import Generation, GenerationInput, Invocation, Take
 from circletake.records.holds import Hold
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.choice.clearances import clearances_at
 from circletake.usecases.effective_take import TakeView
 from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.sealed_text import open_text
@@ -73,6 +74,12 @@ async def load_view(
                 .order_by(Hold.id)
             )
         ),
+        [
+            clearance.id
+            for clearance in await clearances_at(
+                session, tenant_id, generation.shot_id, generation.created_at
+            )
+        ],
     )
 
 

@@ -42,6 +42,7 @@ class GenerationView:
     metadata: dict[str, Any] | None
     enforcement_id: UUID | None = None
     holds: Sequence[Hold] = ()
+    clearances: Sequence[UUID] = ()  # of its shot, as they stood when it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class GenerationRows:
     holds: Sequence[dict[str, Any]] = ()
     evaluations: Sequence[dict[str, Any]] = ()
     expiry: Sequence[dict[str, Any]] = ()  # the step that ends what is held when its deadline has come
+    clearances: Sequence[UUID] = ()
 
     def view(self, request: GenerationRequest) -> GenerationView:
         return GenerationView(
@@ -73,6 +75,7 @@ class GenerationRows:
             dict(request.metadata) if request.metadata is not None else None,
             self.enforcement_id,
             [Hold(**hold) for hold in self.holds],
+            self.clearances,
         )
 
 
@@ -145,6 +148,7 @@ def generation_rows(
         expiry=[expiry_step(tenant_id, generation_id, request.deadline_at)]
         if permit.holds and request.deadline_at is not None
         else [],
+        clearances=plan.clearances,
     )
 
 
@@ -331,4 +335,6 @@ def _ledger_body(
         },
         "takes": [{"take": str(take["id"]), "seed": take["seed"]} for take in takes],
         "estimate_usd": str(plan.quote.total),
+        **({"clearances": [str(each) for each in plan.clearances]} if plan.clearances else {}),
+        **({"choice": str(plan.model_lock_id)} if plan.model_lock_id else {}),
     }

@@ -25,6 +25,7 @@ from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.choice.choose_model import ProductionModels, choose_model, production_models
+from circletake.usecases.choice.clearances import standing_clearances
 from circletake.usecases.plan_enforcement import (
     Enforced,
     EnforcementPlan,
@@ -61,6 +62,7 @@ class GenerationRequest:
     depicts: Sequence[UUID] = ()  # characters
     use: UseDeclaration = field(default_factory=UseDeclaration)
     finish_of: UUID | None = None  # a circled take
+    trial: bool = False  # a golden run's: the catalogue's own card of `model`, whatever the production chose
     batch_id: UUID | None = None
     batch_line: int | None = None  # of the batch's file
 
@@ -78,6 +80,7 @@ class Plan:
     quote: costs.Quote
     seed: int | None  # of the first take; None where the model takes none
     model_lock_id: UUID | None = None
+    clearances: Sequence[UUID] = ()  # what the production cleared the shot to show: for people to see, no model is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Planning:
     models: ProductionModels
     shots: Mapping[UUID, Shot] = field(default_factory=dict)
     media: Mapping[UUID, MediaFile] = field(default_factory=dict)
+    clearances: Mapping[UUID, Sequence[UUID]] = field(default_factory=dict)  # by shot
 
 
 async def plan_generation(
@@ -124,7 +128,13 @@ async def read_planning(
             select(Production).where(Production.tenant_id == tenant_id, Production.id == production_id)
         )
     shots, media = await _load(session, tenant_id, production_id, requests)
-    return Planning(production, await production_models(session, tenant_id, production_id), shots, media)
+    return Planning(
+        production,
+        await production_models(session, tenant_id, production_id),
+        shots,
+        media,
+        await standing_clearances(session, tenant_id, shots.keys()),
+    )
 
 
 def plan_request(
@@ -137,7 +147,7 @@ def plan_request(
     found += _text_violations(request, now)
     chosen = choose_model(
         catalogue,
-        planning.models,
+        ProductionModels() if request.trial else planning.models,
         kind=request.kind,
         asked=request.model,
         quality=request.quality,
@@ -176,7 +186,18 @@ def plan_request(
     elif seed is None:
         seed = secrets.randbelow(SEED_MAX - SEED_MIN + 1) + SEED_MIN
     quote = costs.quote(card, request.kind, request.takes, controls)
-    return Plan(card, production, shot, inputs, controls, report, quote, seed, chosen.lock_id)
+    return Plan(
+        card,
+        production,
+        shot,
+        inputs,
+        controls,
+        report,
+        quote,
+        seed,
+        chosen.lock_id,
+        planning.clearances.get(shot.id, ()) if shot else (),
+    )
 
 
 async def plan_consistency(

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from circletake.domain.drafts import drafted
-from circletake.domain.kinds import Quality
+from circletake.domain.kinds import Kind, Quality
 from circletake.domain.pictures import ModelCard
 from circletake.ports import ModelCatalogue
 from circletake.records.choice import ModelChoice
@@ -23,9 +23,16 @@ async def card_of(
     card = await card_kept(
         session, catalogue, generation.tenant_id, lock_of(generation, take), model_of(generation, take)
     )
-    if card is None or generation.quality != Quality.DRAFT:
+    return card and at_its_quality(catalogue, generation, kind_of(generation, take), card)
+
+
+def at_its_quality(
+    catalogue: ModelCatalogue, generation: Generation, kind: Kind, card: ModelCard
+) -> ModelCard:
+    """Return the card as takes of this generation run with it: a draft's pictures are kept small."""
+    if generation.quality != Quality.DRAFT:
         return card
-    return drafted(card, catalogue.draft_for(kind_of(generation, take)))
+    return drafted(card, catalogue.draft_for(kind))
 
 
 def lock_of(generation: Generation, take: Take) -> UUID | None:

@@ -4,7 +4,7 @@ It is shown beside a filter's refusal. It is never put into a prompt and never s
 the production may make, not what a provider has to.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ from circletake.records.session import Database, TenantSession
 from circletake.usecases.find_context import find_shot
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.resolve_material import is_one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,27 @@ async def end_clearance(
             clearance.ended_at, clearance.ended_by = now, actor.person_id
             await session.flush()
             await _enter(session, seal, "ended", clearance, None, actor)
+
+
+async def standing_clearances(
+    session: TenantSession, tenant_id: UUID, shot_ids: Collection[UUID]
+) -> Mapping[UUID, Sequence[UUID]]:
+    """Return the clearances that stand now, by shot, the oldest first."""
+    found: dict[UUID, list[UUID]] = {}
+    if not shot_ids:
+        return found
+    rows = await session.execute(
+        select(ShotClearance.shot_id, ShotClearance.id)
+        .where(
+            ShotClearance.tenant_id == tenant_id,
+            is_one_of(ShotClearance.shot_id, list(shot_ids)),
+            ShotClearance.ended_at.is_(None),
+        )
+        .order_by(ShotClearance.created_at, ShotClearance.id)
+    )
+    for row in rows:
+        found.setdefault(row.shot_id, []).append(row.id)
+    return found
 
 
 async def clearances_at(

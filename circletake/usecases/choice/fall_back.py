@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from circletake.domain.choice.choices import Because, Choice, Patience, stand_ins
 from circletake.domain.errors import Conflict
@@ -19,6 +19,7 @@ from circletake.ports.policies import PolicyShelf
 from circletake.records.choice import ModelChoice
 from circletake.records.consistency import EnforcementAttempt
 from circletake.records.generations import Generation, Invocation, Take
+from circletake.records.golden import GoldenResult
 from circletake.records.session import TenantSession
 from circletake.usecases.announce_take import take_data
 from circletake.usecases.choice.another_take import (
@@ -29,6 +30,7 @@ from circletake.usecases.choice.another_take import (
     queue_or_hold,
     shape_of_take,
 )
+from circletake.usecases.choice.cards import at_its_quality
 from circletake.usecases.choice.choose_model import as_choice, card_under
 from circletake.usecases.effective_take import kind_of, model_of
 from circletake.usecases.enforce_consistency import running_enforcement
@@ -84,6 +86,7 @@ async def find_stand_in(
         card = card_under(catalogue, choice, model)
         if card is None:
             continue
+        card = at_its_quality(catalogue, generation, shape.kind, card)
         made = on_model(card, choice.id, shape, strict=generation.strict, now=now)
         if not isinstance(made, OnModel):
             continue
@@ -181,16 +184,22 @@ def _tried(generation: Generation, takes: Sequence[Take], take: Take) -> set[str
 async def _may_fall_back(
     session: TenantSession, generation: Generation, takes: Sequence[Take], take: Take
 ) -> bool:
-    """An enforcement has a ladder of its own, and what is past its deadline isn't wanted any more."""
+    """An enforcement has a ladder of its own, a golden run asks what this very model makes, and what is past its
+    deadline isn't wanted any more."""
     if len(takes) >= MAX_TAKES_WITH_RETRIES:
         return False
     if generation.deadline_at is not None and generation.deadline_at <= clock.now():
         return False
     if await running_enforcement(session, generation) is not None:
         return False
-    attempt = await session.scalar(
-        select(EnforcementAttempt.id).where(
-            EnforcementAttempt.tenant_id == take.tenant_id, EnforcementAttempt.take_id == take.id
+    made_for = await session.scalar(
+        select(
+            exists().where(
+                EnforcementAttempt.tenant_id == take.tenant_id, EnforcementAttempt.take_id == take.id
+            )
+            | exists().where(
+                GoldenResult.tenant_id == take.tenant_id, GoldenResult.generation_id == generation.id
+            )
         )
     )
-    return attempt is None
+    return not made_for

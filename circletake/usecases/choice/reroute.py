@@ -28,6 +28,7 @@ from circletake.usecases.choice.another_take import (
     queue_or_hold,
     shape_of_take,
 )
+from circletake.usecases.choice.cards import at_its_quality
 from circletake.usecases.choice.choose_model import card_under, production_models
 from circletake.usecases.choice.clearances import clearances_at
 from circletake.usecases.effective_take import TakeView, kind_of, model_of, report_of
@@ -185,7 +186,13 @@ async def _routes(
     shape = await shape_of_take(session, seal, generation, take)
     lock_id = choice.id if choice else None
     tried = [
-        on_model(card, lock_id, shape, strict=generation.strict, now=now)
+        on_model(
+            at_its_quality(catalogue, generation, kind, card),
+            lock_id,
+            shape,
+            strict=generation.strict,
+            now=now,
+        )
         for card in _candidates(catalogue, choice)
         if card.id != model_of(generation, take) and kind in card.kinds and card.dialect in DIALECTS
     ]

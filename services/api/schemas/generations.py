@@ -323,6 +323,11 @@ class GenerationReply(GenerationSummary):
     depicts: list[DepictionReply] = Field(description="Whom it depicts, as far as that is known")
     use: dict[str, Any] = Field(description="What was declared of its use")
     holds: list[HoldReply] = Field(description="Why it waits or waited, and who can let it go")
+    model_choice_id: UUID | None = Field(description="The production's choice that it was accepted under")
+    clearances: list[UUID] = Field(
+        description="What its shot was cleared to show when it was asked for: see `GET /v1/shots/{shot_id}/clearances`."
+        " No model is told of it"
+    )
     takes: list[TakeReply]
 
     @classmethod
@@ -348,6 +353,8 @@ class GenerationReply(GenerationSummary):
             ],
             use=generation.use,
             holds=[HoldReply.of(hold) for hold in view.holds],
+            model_choice_id=generation.model_lock_id,
+            clearances=list(view.clearances),
             takes=[TakeReply.of(TakeView(generation, take)) for take in view.takes],
         )
 

@@ -1,0 +1,201 @@
+"""Models that a production chooses: locks that refuse others, fallbacks, re-routes, clearances."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from services.embedded.stack import Stack
+from tests.gateway import Client, Studio
+
+SD35 = "stability.sd3-5-large-v1:0"
+CORE = "stability.stable-image-core-v1:1"
+ULTRA = "stability.stable-image-ultra-v1:1"
+WAIT = {"Prefer": "wait=30"}
+
+
+@dataclass(slots=True)
+class Production:
+    """A production of a studio, with a person who may decide for it."""
+
+    studio: Studio
+    manager: Client
+    id: str
+
+    async def choose(self, kind: str = "concept_art", *, match: str | None = None, **body: Any) -> Any:
+        headers = {"If-Match": match} if match else {}
+        place = f"/v1/productions/{self.id}/models/{kind}"
+        return await self.manager.call("PUT", place, json=body, headers=headers)
+
+    async def told(self, event_type: str) -> list[Any]:
+        """What was told of this production."""
+        found, after, more = [], "", True
+        while more:
+            page = (await self.studio.get(f"/v1/events?limit=200{after}")).json
+            found += [each["data"] for each in page["data"] if each["type"] == event_type]
+            after, more = f"&after={page['after']}", page["more"]
+        return [data for data in found if data["production_id"] == self.id]
+
+    async def generation(self, kind: str = "concept_art", **more: Any) -> Any:
+        body = {"production_id": self.id, "kind": kind, "prompt": "a battle at dusk", **more}
+        return await self.studio.post("/v1/generations", body, headers=WAIT)
+
+
+@pytest.fixture
+async def production(studio: Studio) -> Production:
+    made = await studio.production()
+    return Production(studio, await studio.person("production_manager", "approver"), made["id"])
+
+
+@dataclass(slots=True)
+class Offline:
+    stack: Stack
+    studio: Studio
+
+    async def fault(self, kind: str, model: str, count: int) -> None:
+        await self._call("POST", {"kind": kind, "model": model, "count": count})
+
+    async def none(self) -> None:
+        await self._call("DELETE", None)
+
+    async def _call(self, method: str, body: Any) -> None:
+        headers = {"Authorization": f"Bearer {self.stack.facts.bedrock_admin_token}"}
+        url = f"{self.stack.bedrock_url}/_offline/faults"
+        async with self.studio.http.request(method, url, json=body, headers=headers) as answer:
+            assert answer.status < 300, await answer.text()
+
+
+@pytest.fixture
+async def offline(running: Stack, studio: Studio) -> AsyncIterator[Offline]:
+    made = Offline(running, studio)
+    yield made
+    await made.none()
+
+
+async def test_a_locked_kind_refuses_other_models_and_only_people_change_it(production: Production) -> None:
+    """A request that names another model is told which one is locked and who may change that; one that names none, or an
+    allowed one, gets the production's."""
+    place = f"/v1/productions/{production.id}/models/concept_art"
+    by_key = await production.studio.call("PUT", place, json={"model": ULTRA})
+    assert (by_key.status, by_key.json["code"]) == (403, "person_required")
+    made = await production.choose(model=ULTRA, allowed=[SD35], reason="the look of the show")
+    assert (made.status, made.json["source"], made.json["reason"]) == (201, "locked", "the look of the show")
+    refused = await production.studio.post(
+        "/v1/quotes", {"production_id": production.id, "kind": "concept_art", "prompt": "x", "model": CORE}
+    )
+    assert (refused.status, refused.json["errors"][0]["code"]) == (422, "model_locked")
+    assert ULTRA in refused.json["errors"][0]["message"]
+    quotes = [
+        await production.studio.post(
+            "/v1/quotes",
+            {"production_id": production.id, "kind": "concept_art", "prompt": "x", **named},
+        )
+        for named in ({}, {"model": SD35})
+    ]
+    assert [each.json["model"] for each in quotes] == [ULTRA, SD35]
+
+
+async def test_an_edit_names_the_choice_that_it_was_made_from(production: Production) -> None:
+    """A change without If-Match, or from an older choice, is refused; giving the choice up brings the default back."""
+    first = await production.choose(model=ULTRA)
+    assert (await production.choose(model=CORE)).status == 428
+    second = await production.choose(model=CORE, match=first.headers["ETag"])
+    assert (second.status, second.json["choice_version"]) == (200, 2)
+    assert (await production.choose(model=SD35, match=first.headers["ETag"])).status == 412
+    place = f"/v1/productions/{production.id}/models/concept_art"
+    gone = await production.manager.call("DELETE", place, headers={"If-Match": second.headers["ETag"]})
+    after = await production.studio.get(place)
+    assert (gone.status, after.json["source"], "ETag" in after.headers) == (204, "default", False)
+    changes = [each["model"] for each in await production.told("model_choice.changed")]
+    assert sorted(changes, key=str) == sorted([ULTRA, CORE, None], key=str)
+
+
+async def test_everything_wrong_with_a_choice_is_told_at_once(production: Production) -> None:
+    """Unknown, ended and unfit models are named by where they stand, an ended one with its successor."""
+    wrong = await production.choose(
+        "previs_shot",
+        model="amazon.nova-reel-v1:1",
+        allowed=["no.such-model"],
+        fallback={"order": [ULTRA]},
+    )
+    assert wrong.status == 422
+    found = {each["pointer"]: each["code"] for each in wrong.json["errors"]}
+    assert found == {
+        "/model": "model_ended",
+        "/allowed/0": "unknown_model",
+        "/fallback/order/0": "kind_not_served",
+    }
+
+
+async def test_every_kind_and_task_is_listed_with_its_model(production: Production) -> None:
+    """Also those without a choice, with the catalogue's default, its fingerprint and what is known of its end."""
+    await production.choose("shot_prompt", model="us.amazon.nova-lite-v1:0", locked=False)
+    listed = await production.studio.get(f"/v1/productions/{production.id}/models")
+    by_kind = {each["kind"]: each for each in listed.json["data"]}
+    assert {"script_breakdown", "shot_prompt", "concept_art", "upscale", "previs_shot"} <= by_kind.keys()
+    assert by_kind["shot_prompt"]["source"] == "chosen"
+    model = by_kind["concept_art"]["model"]
+    assert (model["model"], model["changed"], model["days_left"]) == (SD35, None, None)
+    assert len(model["fingerprint"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("fault", "count", "because", "ended"),
+    [
+        ("throttle", 3, "throttle", "model_throttled"),
+        ("access_denied", 1, "outage", "model_access_denied"),
+        ("filter_prompt", 1, "filter", "filtered_prompt"),
+    ],
+)
+async def test_a_fallback_makes_what_the_model_could_not(
+    production: Production, offline: Offline, fault: str, count: int, because: str, ended: str
+) -> None:
+    """The take ends as it ended and stays; a new one on the production's next model says why, and is told."""
+    await production.choose(
+        model=SD35, fallback={"order": [ULTRA, CORE], "on": ["throttle", "outage", "filter"]}
+    )
+    await offline.fault(fault, SD35, count)
+    made = await production.generation()
+    first, second = made.json["takes"]
+    assert (first["failure"]["code"], first["rung"]) == (ended, None)
+    assert (second["state"], second["retry_of"], second["rung"]) == ("succeeded", first["id"], "fallback")
+    changes = second["changes"]
+    assert (changes["model"], changes["instead_of"], changes["because"]) == (ULTRA, SD35, because)
+    fell = await production.told("take.fell_back")
+    assert [(each["take_id"], each["model"], each["because"]) for each in fell] == [
+        (second["id"], ULTRA, because)
+    ]
+
+
+async def test_a_filtered_take_is_offered_elsewhere_and_nothing_is_sent_by_itself(
+    production: Production, offline: Offline
+) -> None:
+    """Without `filter` in the fallback it stays filtered; beside its refusal stand the shot's clearance and the models
+    that would take it; one is asked when somebody says so."""
+    shot = await production.studio.shot(production.id)
+    place = f"/v1/shots/{shot['id']}/clearances"
+    statement = {"subjects": ["battle", "blood"], "statement": "Cleared by counsel for the siege."}
+    assert (await production.studio.post(place, statement)).status == 403
+    cleared = await production.manager.post(place, statement)
+    assert cleared.status == 201
+    await production.choose(model=SD35, allowed=[CORE], fallback={"order": [ULTRA]})
+    await offline.fault("filter_prompt", SD35, 1)
+    made = await production.generation(shot_id=shot["id"])
+    (take,) = made.json["takes"]
+    assert take["state"] == "filtered"
+    assert made.json["clearances"] == [cleared.json["id"]]
+    offered = await production.studio.get(f"/v1/takes/{take['id']}/reroutes")
+    assert {route["model"] for route in offered.json["data"]} == {CORE, ULTRA}
+    assert offered.json["clearances"][0]["subjects"] == ["battle", "blood"]
+    assert "statement" not in offered.json["clearances"][0]
+    elsewhere = {"model": "us.stability.stable-image-style-guide-v1:0", "reason": "try it"}
+    assert (await production.studio.post(f"/v1/takes/{take['id']}/reroute", elsewhere)).status == 422
+    asked = {"model": CORE, "reason": "Cleared for battle; Core took the last one."}
+    again = await production.studio.post(f"/v1/takes/{take['id']}/reroute", asked)
+    assert (again.status, again.json["rung"], again.json["retry_of"]) == (202, "reroute", take["id"])
+    assert again.json["changes"]["model"] == CORE
+    acts = (await production.studio.get(f"/v1/takes/{take['id']}/acts")).json["data"]
+    assert [(act["act"], act["reason"]) for act in acts] == [("reroute", asked["reason"])]
+    assert (await production.manager.call("DELETE", f"{place}/{cleared.json['id']}")).status == 204
+    assert (await production.studio.get(place)).json["data"][0]["ended_at"] is not None
