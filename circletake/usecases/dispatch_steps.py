@@ -17,6 +17,7 @@ from circletake.kit import clock
 from circletake.ports import ModelCatalogue
 from circletake.records.session import Database
 from circletake.usecases.choice.tell_endings import queue_endings
+from circletake.usecases.golden.watch import queue_golden_watches
 from circletake.usecases.review.digest import queue_digests
 
 # a worker that hasn't beaten for this long has no slots
@@ -157,11 +158,11 @@ _BURY = text(
     """
 )
 
-# What is overdue and was never begun costs nothing to end: it need not wait for the model's cap. What was begun may
-# call the model again, so it keeps to the cap.
+# What is overdue and was never begun costs nothing to end: it need not wait for the model's cap, nor for its batch to be
+# resumed. What was begun may call the model again, so it keeps to the cap.
 _UNCAP_OVERDUE = text(
     """
-    update steps set capped_by = '', priority = 100
+    update steps set capped_by = '', priority = 100, run_at = least(run_at, now())
     where id in (select id from steps where state = 'ready' and deadline_at <= now() and capped_by <> '' and fence = 0
                  order by id limit 1000 for update skip locked)
     """
@@ -227,14 +228,15 @@ async def reap_steps(database: Database) -> Reaped:
     return Reaped(len(rows), len(dead))
 
 
-async def keep_house(database: Database) -> None:
-    """Forget workers that are long gone and answers older than seven days; queue the digests and the looks at
-    models' ends that are due."""
+async def keep_house(database: Database, catalogue: ModelCatalogue) -> None:
+    """Forget workers that are long gone and answers older than seven days; queue the digests, the looks at
+    models' ends and at golden shots that are due."""
     async with database.role() as session:
         await session.execute(_FORGET_WORKERS)
         await session.execute(text("select forget_old_answers()"))
     await queue_digests(database, now=clock.now())
     await queue_endings(database, now=clock.now())
+    await queue_golden_watches(database, catalogue, now=clock.now())
 
 
 async def seed_quotas(database: Database, catalogue: ModelCatalogue) -> None:

@@ -22,6 +22,7 @@ from circletake.records.context import Production, Shot
 from circletake.records.generations import Generation, GenerationInput, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.batches.complete import generation_finished
 from circletake.usecases.effective_take import model_of
 from circletake.usecases.enforce_consistency import running_enforcement
 from circletake.usecases.events import record_event
@@ -273,3 +274,4 @@ async def tell_finished(session: TenantSession, generation: Generation, takes: S
         ),
         generation_id=generation.id,
     )
+    await generation_finished(session, generation)

@@ -8,7 +8,7 @@ A step that is claimed and never ends is found by its lease; see `reap_steps`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -157,6 +157,10 @@ async def end_step(session: TenantSession, step: ClaimedStep, *, trouble: str | 
         raise FenceLost
 
 
+# when a step is due whose batch is paused: not before somebody says so
+RESTING = datetime(9999, 12, 31, tzinfo=UTC)
+
+
 async def put_off(
     session: TenantSession,
     step: ClaimedStep,
@@ -185,6 +189,26 @@ async def put_off(
             trouble=trouble,
             kind=kind,
             rung_at=None,
+        )
+    )
+    await _drop_lease(session, step)
+    await wake_dispatcher(session)
+
+
+async def rest_step(session: TenantSession, step: ClaimedStep, *, begun: bool) -> None:
+    """Let the step rest until its batch is resumed; no attempt was used. One whose take hasn't `begun` is as if nobody
+    had claimed it, so that its deadline can still end it."""
+    await hold_fence(session, step)
+    await session.execute(
+        update(Step)
+        .where(Step.tenant_id == step.tenant_id, Step.id == step.id)
+        .values(
+            state="ready",
+            run_at=RESTING,
+            attempt=Step.attempt - 1,
+            trouble="paused",
+            rung_at=None,
+            fence=Step.fence if begun else 0,
         )
     )
     await _drop_lease(session, step)

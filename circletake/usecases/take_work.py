@@ -19,6 +19,7 @@ from circletake.ports import Seal
 from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
+from circletake.usecases.batches.pause import rest_with_batch
 from circletake.usecases.choice.cards import card_of
 from circletake.usecases.choice.fall_back import StandIn, find_stand_in, make_instead, out_of_patience
 from circletake.usecases.effective_take import controls_of, kind_of
@@ -113,6 +114,9 @@ async def begin_take(tools: Tools, step: ClaimedStep) -> TakeWork | None:
             return None
         if step.kind != "poll":  # a look at a call that was accepted sends nothing
             passage = await gate_take(session, generation, take, at=clock.now())
+            if passage.paused:
+                await rest_with_batch(session, step, generation, take)
+                return None
             if not passage.free:
                 await _hold(session, tenant.seal, step, generation, takes, take, passage)
                 await end_step(session, step, trouble="held")
@@ -195,7 +199,8 @@ async def _hold(
 
 
 async def hold_instead(tools: Tools, work: TakeWork, passage: Passage, *, alone: bool = False) -> None:
-    """The gate shut after the step had begun: the take is held and the step ends. A cancel that came meanwhile wins."""
+    """The gate shut after the step had begun: the take is held and the step ends, or rests while its batch is paused. A
+    cancel that came meanwhile wins."""
     async with tools.database.tenant(work.step.tenant_id) as session:
         generation, takes = await lock_take(session, work.step)
         take = one_take(takes, work.take.id)
@@ -203,6 +208,10 @@ async def hold_instead(tools: Tools, work: TakeWork, passage: Passage, *, alone:
         if take.state not in TERMINAL:
             if ending is not None and take.cancel_requested:
                 await end_take(session, work.tenant.seal, generation, takes, take, ending)
+            elif passage.paused:
+                await requeue_take(session, work.step, take.id)
+                await rest_with_batch(session, work.step, generation, take)
+                return
             else:
                 await _hold(
                     session, work.tenant.seal, work.step, generation, takes, take, passage, alone=alone

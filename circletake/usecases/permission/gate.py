@@ -34,7 +34,9 @@ _STATE = text(
            (select max(h.decided_at) from holds h where h.tenant_id = :tenant and h.generation_id = :generation
                    and h.state = 'released' and h.reason = 'awaiting_consent') as asked_again_at,
            array(select h.id from holds h where h.tenant_id = :tenant and h.generation_id = :generation
-                   and h.state = 'released' and (h.take_id is null or h.take_id = :take)) as released
+                   and h.state = 'released' and (h.take_id is null or h.take_id = :take)) as released,
+           exists (select from generation_batches b where b.tenant_id = :tenant and b.id = :batch
+                   and (b.paused_at is not null or b.canceled_at > :made)) as paused
     from productions p left join shots s on s.tenant_id = p.tenant_id and s.id = :shot
     where p.tenant_id = :tenant and p.id = :production
     """
@@ -47,12 +49,13 @@ class Passage:
 
     held: bool
     new: NewHold | None = None
+    paused: bool = False  # its batch is: it waits for that, and for nobody else
     relied_on: Mapping[str, Any] = field(default_factory=dict)  # what the take's call relies on
     missing: Permission | None = None  # the consents that `new` waits for
 
     @property
     def free(self) -> bool:
-        return not self.held and self.new is None
+        return not self.held and self.new is None and not self.paused
 
 
 async def gate_take(session: TenantSession, generation: Generation, take: Take, *, at: datetime) -> Passage:
@@ -66,11 +69,15 @@ async def gate_take(session: TenantSession, generation: Generation, take: Take, 
                 "take": take.id,
                 "production": generation.production_id,
                 "shot": generation.shot_id,
+                "batch": generation.batch_id,
+                "made": take.created_at,
             },
         )
     ).one()
     if state.held:
         return Passage(held=True)
+    if state.paused:
+        return Passage(held=False, paused=True)
     if state.labour_action_since is not None:
         return Passage(held=False, new=LABOUR)
     cleared = {"holds": [str(each) for each in state.released]} if state.released else {}

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from circletake.usecases.batches.run_cancel import run_cancel
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.challenge_endpoint import challenge_endpoint
 from circletake.usecases.choice.tell_endings import look_at_endings
 from circletake.usecases.deliver_webhook import deliver_webhook
+from circletake.usecases.golden.watch import watch_golden
 from circletake.usecases.permission.expire_held import expire_held
 from circletake.usecases.permission.watch_consents import watch_consent
 from circletake.usecases.review.digest import send_digest
@@ -27,17 +29,25 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def endings(step: ClaimedStep, _: PaidCall) -> None:
         await look_at_endings(tools, step)
 
+    async def golden_watch(step: ClaimedStep, _: PaidCall) -> None:
+        await watch_golden(tools, step)
+
     async def consent(step: ClaimedStep, _: PaidCall) -> None:
         await watch_consent(tools, step)
 
     async def expire(step: ClaimedStep, _: PaidCall) -> None:
         await expire_held(tools, step)
 
+    async def cancel(step: ClaimedStep, _: PaidCall) -> None:
+        await run_cancel(tools, step)
+
     return {
         "notify": notify,
+        "cancel_batch": cancel,
         "expire": expire,
         "challenge": challenge,
         "digest": digest,
         "endings": endings,
+        "golden_watch": golden_watch,
         "consent": consent,
     }
