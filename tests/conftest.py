@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -27,6 +28,11 @@ LONGEST = (
     "tests/e2e/test_conformance.py",
     "tests/integration/test_inspect_media.py",
 )
+
+
+def pytest_configure() -> None:
+    # before anything loads numpy: BLAS threads that wait by spinning make a picture's arithmetic four times as dear
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
