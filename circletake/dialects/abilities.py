@@ -9,11 +9,19 @@
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from circletake.dialects.checks import input_limits, prompt_rule, required_slots, taken_slots
+from circletake.dialects.checks import (
+    ANOTHER_MODEL,
+    input_limits,
+    prompt_rule,
+    required_slots,
+    taken_slots,
+)
+from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import DIALECTS
 from circletake.domain.kinds import RULES, InputSlot, Kind
-from circletake.domain.pictures import ModelCard
+from circletake.domain.pictures import ModelCard, Violation
 
 NEW_SEED = "new_seed"
 IMAGE_TO_IMAGE = "image_to_image"
@@ -63,6 +71,19 @@ def able_models(
     """Return the live models that can make this kind from pictures in just these slots, cheapest first."""
     able = [card for card in cards if serves(card, kind, slots, prompted=prompted)]
     return sorted(able, key=lambda card: (card.price.usd, card.id))
+
+
+def name_able_models(
+    found: Sequence[Violation], cards: Sequence[ModelCard], request: RequestShape
+) -> list[Violation]:
+    """Return the violations, those that send people to the catalogue naming the models that could make the request."""
+    if not any(each.message.endswith(ANOTHER_MODEL) for each in found):
+        return list(found)
+    able = able_models(cards, request.kind, request.inputs, prompted=request.prompt is not None)
+    if not able:
+        return list(found)
+    instead = f"Leave it out, or choose {' or '.join(card.id for card in able)}."
+    return [replace(each, message=each.message.replace(ANOTHER_MODEL, instead)) for each in found]
 
 
 def other_models(

@@ -18,6 +18,10 @@ from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import InputShape, ModelCard, Violation
 
 
+# how a refusal ends that another model of the catalogue may answer: who has the catalogue can name them instead
+ANOTHER_MODEL = "Leave it out, or choose a model that takes it: GET /v1/models."
+
+
 def check_request(request: RequestShape, card: ModelCard) -> list[Violation]:
     """Return all that is wrong with a request for this model, in the order of our request body."""
     if request.kind not in card.kinds:
@@ -180,8 +184,7 @@ def _check_input(slot: InputSlot, shape: InputShape, kind: Kind, card: ModelCard
     if limits is None:
         taken = ", ".join(_words(each) for each in sorted(taken_slots(kind, card))) or "no pictures"
         message = (
-            f"This model takes no {_words(slot)} for a {kind.value}; it takes: {taken}. "
-            "Leave it out, or choose a model that takes it: GET /v1/models."
+            f"This model takes no {_words(slot)} for a {kind.value}; it takes: {taken}. " + ANOTHER_MODEL
         )
         return [Violation(place, "not_taken", message)]
     return _check_still(place, shape) or _check_fit(place, shape, limits)

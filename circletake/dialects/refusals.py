@@ -78,8 +78,12 @@ def filtered_by(message: str) -> Filtered | None:
     if text.startswith(_SCHEMA_PREFIXES) or not any(words in text for words in _FILTER_WORDS):
         return None
     stage = stage_of(text)
-    source = "guardrail" if stage == "guardrail" else "model"
-    return Filtered(stage, shortened(message), source, categories_in(message))
+    return Filtered(
+        stage,
+        shortened(message),
+        source="guardrail" if stage == "guardrail" else "model",
+        categories=categories_in(message),
+    )
 
 
 def stage_of(text: str) -> RefusalStage:

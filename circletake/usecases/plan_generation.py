@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.dialects.abilities import name_able_models
 from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import dialect_for
 from circletake.domain import costs
@@ -174,7 +175,7 @@ def plan_request(
         search_prompt=request.search_prompt,
     )
     dialect = dialect_for(card)
-    found = dialect.check(shape, card)
+    found = name_able_models(dialect.check(shape, card), catalogue.all(), shape)
     report = drafted_report(dialect.controls(shape, card), draft, request.controls)
     if request.strict:
         found += strict_violations(report)

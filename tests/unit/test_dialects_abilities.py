@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from circletake.dialects.abilities import able_models, other_models, rungs_served
+from circletake.dialects.abilities import able_models, name_able_models, other_models, rungs_served
 from circletake.domain.kinds import InputSlot, Kind
 from tests.unit.model_requests import (
     CONSERVATIVE,
@@ -23,6 +23,8 @@ from tests.unit.model_requests import (
     ULTRA,
     card_of,
     catalogue,
+    shape,
+    violations,
 )
 
 
@@ -88,3 +90,19 @@ def test_an_upscaler_is_never_another_model_for_a_picture_from_words():
     """Nor one that needs a picture the request doesn't have."""
     others = other_models(card_of(SD35), Kind.STORYBOARD_PANEL, catalogue().all())
     assert [each.id for each in others] == [CORE, ULTRA]
+
+
+def test_a_refusal_names_the_models_that_take_what_this_one_does_not():
+    """Whoever asked with a sketch learns which id to send."""
+    asked = shape(Kind.STORYBOARD_PANEL, inputs={InputSlot.SKETCH: (1024, 1024)})
+    (found,) = name_able_models(violations(SD35, asked), catalogue().all(), asked)
+    assert found.message.endswith(f"Leave it out, or choose {SKETCH}.")
+
+
+def test_a_refusal_that_no_model_could_answer_points_to_the_catalogue():
+    """No model takes a sketch and a style at once."""
+    inputs = {InputSlot.SKETCH: (1024, 1024), InputSlot.STYLE: (1024, 1024)}
+    asked = shape(Kind.STORYBOARD_PANEL, inputs=inputs)
+    found = name_able_models(violations(SD35, asked), catalogue().all(), asked)
+    assert len(found) == 2
+    assert all(each.message.endswith("GET /v1/models.") for each in found)
