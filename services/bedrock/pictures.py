@@ -99,10 +99,10 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), dtype=np.uint8)
 
 
-def encode(pixels: Pixels, output_format: str) -> bytes:
+def encode(pixels: Pixels, output_format: str, most: int = MAX_ENCODED) -> bytes:
     """RGB or RGBA pixels as a PNG (lossless), JPEG or WebP file; JPEG has no alpha, what is cut out stands on white.
 
-    A PNG too large for an answer loses its pixels' two lowest bits.
+    A PNG of more than `most` bytes, too large for an answer, loses its pixels' two lowest bits.
     """
     if output_format == "jpeg" and pixels.shape[2] == _WITH_ALPHA:
         share = pixels[..., 3:].astype(np.float32) / 255
@@ -111,11 +111,9 @@ def encode(pixels: Pixels, output_format: str) -> bytes:
     stored = np.ascontiguousarray(pixels[..., order])
     if output_format == "png":
         data = _written(".png", stored, _png_parameters(stored))
-        return (
-            data
-            if len(data) <= MAX_ENCODED
-            else _written(".png", stored & np.uint8(0xFC), _png_parameters(stored))
-        )
+        if len(data) > most:
+            data = _written(".png", stored & np.uint8(0xFC), _png_parameters(stored))
+        return data
     if output_format == "jpeg":
         return _written(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return _written(".webp", stored, [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY])
