@@ -28,12 +28,14 @@ ANY = ["text-to-image", "image-to-image", "inpaint"]
 SHIPPED = Path(__file__).resolve().parents[1] / "circletake" / "data" / "models.yaml"
 
 
-def write_own_model(path: Path) -> None:
-    """Write a catalogue with a model that a studio brought, to stand beside what is shipped."""
+def write_own_model(path: Path, *, repeated: str | None = None) -> None:
+    """Write a catalogue with a model that a studio brought, to stand beside what is shipped. `repeated`: a shipped
+    model that is called again when an answer was lost."""
     shipped = yaml.safe_load(SHIPPED.read_text("utf-8"))
     base = next(each for each in shipped["models"] if each["id"] == ULTRA)
     price = {**base["price"], "usd": "0.05"}
     own = {"version": 1, "models": [{**base, "id": BROUGHT, "name": "Ours, tuned on Mara", "price": price}]}
+    own["models"] += [{**each, "on_unknown": "retry"} for each in shipped["models"] if each["id"] == repeated]
     path.write_text(yaml.safe_dump(own), "utf-8")
 
 

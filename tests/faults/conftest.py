@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from services.embedded.stack import Stack
-from tests.enforcing import write_own_model
+from tests.enforcing import CORE, write_own_model
 from tests.faults.rig import Rig, running_stack, studio_on
 
 
@@ -11,7 +11,7 @@ from tests.faults.rig import Rig, running_stack, studio_on
 def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Every process of the product, for this folder's tests alone: each breaks it and each leaves it whole."""
     folder = tmp_path_factory.mktemp("faults")
-    write_own_model(folder / "models.yaml")
+    write_own_model(folder / "models.yaml", repeated=CORE)
     env = {"CIRCLETAKE_CATALOGUE__OVERRIDE_PATH": str(folder / "models.yaml")}
     with running_stack(folder / "home", workers=2, env=env) as stack:
         yield stack

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import aiohttp
 import asyncpg
 
 from circletake.adapters.aws import AwsClients, LongLivedCredentials
+from circletake.adapters.catalogue.files import FileCatalogue, load_catalogue
 from circletake.adapters.s3.store import S3ObjectStore, S3Place
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.domain.tenants import TenantStorage
@@ -24,9 +26,18 @@ from circletake.usecases.money.sums import check_budgets
 from services.embedded.own import Options
 from services.embedded.s3 import REGION
 from services.embedded.stack import Stack
+from tests.faults.books import OurCall, Pairs, billed_by_log, check_pairs, paired, price_in
 from tests.gateway import Studio, http_session, onboard
 from tests.receiver import Receiver
 
+_OUR_CALLS = """
+    select id, model_id, billed, estimate_usd, cost_usd, call_started_at as began, ended_at, request_id, operation,
+           token from invocations where tenant_id = $1
+    union all select id, model_id, billed, estimate_usd, cost_usd, created_at, ended_at, request_id, 'judge', null
+    from evaluator_calls where tenant_id = $1
+    union all select id, model_id, billed, estimate_usd, cost_usd, created_at, ended_at, request_id, 'write', null
+    from language_calls where tenant_id = $1
+"""
 SD35 = "stability.sd3-5-large-v1:0"
 RAY2 = "luma.ray-v2:0"
 TERMINAL = frozenset({"succeeded", "failed", "filtered", "canceled", "expired"})
@@ -144,6 +155,37 @@ class Rig:
         return [
             call for call in answer["calls"] if call["operation"] == operation and call["role_arn"] == role
         ]
+
+    async def pairs(self) -> Pairs:
+        """Every call of this studio in the offline server's log, beside our row of it."""
+        role = (await self.tenant())["work_role_arn"]
+        log = [
+            call
+            for call in (await self._offline("GET", "calls?limit=10000"))["calls"]
+            if call["role_arn"] == role and call["outcome"] != "repeated"
+        ]
+        now = datetime.now(UTC)
+        ours = [
+            OurCall(
+                row["id"], row["model_id"], row["billed"] or "unknown", row["estimate_usd"],
+                row["cost_usd"] if row["billed"] == "true" else Decimal(0),
+                row["began"], row["ended_at"] or now, row["request_id"],
+                row["token"] if row["operation"] == "start_async" else None,
+            )
+            for row in await self.rows(_OUR_CALLS, uuid.UUID(self.studio.tenant_id))
+        ]  # fmt: skip
+        return paired(log, ours)
+
+    @property
+    def catalogue(self) -> FileCatalogue:
+        """The price list that the stack goes by."""
+        own = self.stack.options.env.get("CIRCLETAKE_CATALOGUE__OVERRIDE_PATH")
+        return load_catalogue(Path(own) if own else None)
+
+    async def usage(self) -> dict[str, Decimal]:
+        """The usage report's totals in dollars."""
+        total = (await self.studio.get("/v1/usage")).json["total"]
+        return {name: Decimal(value) for name, value in total.items() if name.endswith("_usd") and value}
 
     async def _offline(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.stack.facts.bedrock_admin_token}"}
@@ -291,12 +333,20 @@ class Rig:
         accepted = await self.mine("invocations", "operation = 'start_async' and invocation_arn is not null")
         assert len({row["take_id"] for row in accepted}) == len(accepted)
         assert {row["invocation_arn"] for row in accepted} <= arns
-        # a picture that the model server billed is known here as paid, or as perhaps paid
-        paid = [call for call in await self.calls() if call["billed"] == "yes"]
-        booked = await self.mine(
-            "invocations", "operation = 'invoke' and coalesce(billed, 'unknown') <> 'false'"
+        catalogue, pairs = self.catalogue, await self.pairs()
+        check_pairs(catalogue, pairs)
+        # to the cent: what usage says, and of what it doesn't know what the server billed
+        usage = await self.usage()
+        owed = usage["cost_usd"] + usage["judging_usd"] + usage["language_usd"]
+        perhaps = sum(
+            price_in(catalogue, call)
+            for call, our in pairs.both
+            if (call["billed"], our.billed) == ("yes", "unknown")
         )
-        assert len(booked) >= len(paid)
+        assert owed + perhaps == billed_by_log(catalogue, pairs)
+        assert usage["unknown_usd"] == sum(our.unknown for _, our in pairs.both) + sum(
+            our.unknown for our in pairs.only_ours
+        )
 
     async def _check_files(self) -> None:
         files = await self.mine("media_files", "state = 'ready'")
