@@ -23,6 +23,7 @@ from circletake.usecases.draw_sheet import tell_without_sheet
 from circletake.usecases.end_take import Ending, end_take, one_take
 from circletake.usecases.enforce_consistency import judging_lost
 from circletake.usecases.events import wake_dispatcher, wake_waiters
+from circletake.usecases.golden.draw_run import give_up_run
 from circletake.usecases.inspect_media import announce_media
 from circletake.usecases.inspect_reference import give_up_reference
 from circletake.usecases.language.end_language import give_up_language
@@ -47,7 +48,9 @@ async def bury_step(tools: Tools, step: ClaimedStep) -> None:
         await tell_without_sheet(tools, step, trouble="dead_letter")
         return
     async with tools.database.tenant(step.tenant_id) as session:
-        if step.details.get("kind") == "screen" and step.generation_id is not None:
+        if step.details.get("kind") == "golden":
+            await _give_up_golden(session, tenant.seal, step)
+        elif step.details.get("kind") == "screen" and step.generation_id is not None:
             await not_screened(session, tenant, step.generation_id)
         elif step.take_id is not None:
             generation, takes = await lock_take(session, step)
@@ -147,6 +150,12 @@ async def _end_subject(session: TenantSession, step: ClaimedStep) -> None:
     }
     if dead.kind in ends:  # a purge or a sheet has nothing that waits for it
         await ends[dead.kind](session, step.tenant_id, dead.subject_id)
+
+
+async def _give_up_golden(session: TenantSession, seal: Seal, step: ClaimedStep) -> None:
+    run_id = await session.scalar(select(Step.subject_id).where(Step.id == step.subject_id))
+    if run_id is not None:
+        await give_up_run(session, seal, step.tenant_id, run_id)
 
 
 async def _give_up_verification(session: TenantSession, tenant_id: UUID, verification_id: UUID) -> None:

@@ -131,6 +131,7 @@ _LINKS = (
     ("cut", "cut_id", "cuts"),
     ("storyboard", "storyboard_id", "storyboards"),
     ("enforcement", "enforcement_id", "consistency-enforcements"),
+    ("golden_run", "golden_run_id", "golden-runs"),
     ("endpoint", "endpoint_id", "webhook-endpoints"),
 )
 

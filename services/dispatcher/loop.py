@@ -96,7 +96,7 @@ class Dispatcher:
         await beat(self._database, worker=self._name, slots={"dispatcher": 0})
         if time.monotonic() >= self._house_at:
             self._house_at = time.monotonic() + KEEP_HOUSE_SECONDS
-            await keep_house(self._database)
+            await keep_house(self._database, self._catalogue)
 
     async def _reap(self) -> None:
         reaped = await reap_steps(self._database)

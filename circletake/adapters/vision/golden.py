@@ -6,6 +6,7 @@ palettes that consistency checks use; texture compares how much there is at each
 directions it runs.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,26 +66,41 @@ def compare_files(old: Path, new: Path, bounds: Bounds) -> GoldenScores:
         identical=all(_same(a, b) for a, b in zip(ours.codes, theirs.codes, strict=True)),
         old_size=_size(ours.rgb[0]),
         new_size=_size(theirs.rgb[0]),
+        psnr_db=_worst(pair.psnr_db for pair in each),
+        structure=_worst(pair.structure for pair in each),
+        region=_worst(pair.region for pair in each),
+        tint=_worst(pair.tint for pair in each),
+        colour=round(min(pair.colour for pair in each), 6),
+        texture=round(min(pair.texture for pair in each), 6),
         frames=len(each),
         old_seconds=ours.seconds,
         new_seconds=theirs.seconds,
-        **{name: _worst([scores[name] for scores in each]) for name in each[0]},
     )
 
 
-def _pair(a: Any, b: Any) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    psnr_db: float | None
+    structure: float | None
+    region: float | None
+    tint: float | None
+    colour: float
+    texture: float
+
+
+def _pair(a: Any, b: Any) -> _Pair:
     similar = likeness_map(a, b)
-    return {
-        "psnr_db": psnr(a, b),
-        "structure": None if similar is None else structure(similar),
-        "region": None if similar is None else region(similar),
-        "tint": None if similar is None else tint(a, b),
-        "colour": colour(a, b),
-        "texture": texture(a, b),
-    }
+    return _Pair(
+        psnr(a, b),
+        None if similar is None else structure(similar),
+        None if similar is None else region(similar),
+        None if similar is None else tint(a, b),
+        colour(a, b),
+        texture(a, b),
+    )
 
 
-def _worst(values: list[float | None]) -> float | None:
+def _worst(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return round(min(known), 6) if known else None
 

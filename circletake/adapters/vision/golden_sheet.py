@@ -79,7 +79,7 @@ def _column() -> int:
 def _height(pair: tuple[Look | None, Look | None]) -> int:
     """Of the row's pictures: the taller of them at a column's width, within bounds."""
     shapes = [look.pixels.shape for look in pair if look is not None] or [(9, 16)]
-    return min(_TALLEST, max(round(_column() * shape[0] / shape[1]) for shape in shapes))
+    return int(min(_TALLEST, max(round(_column() * shape[0] / shape[1]) for shape in shapes)))
 
 
 def _head(canvas: Any, letters: Lettering, heading: Heading) -> None:

@@ -195,7 +195,11 @@ def thresholds_in(stored: Mapping[str, Any]) -> dict[GoldenAspect, GoldenThresho
 _WORDS = {
     GoldenAspect.STRUCTURE: ("the layout holds", "the layout moved", "another layout"),
     GoldenAspect.REGION: ("no part differs", "a part differs", "a part is another"),
-    GoldenAspect.TINT: ("every part keeps its colour", "a part shifted in colour", "a part has another colour"),
+    GoldenAspect.TINT: (
+        "every part keeps its colour",
+        "a part shifted in colour",
+        "a part has another colour",
+    ),
     GoldenAspect.COLOUR: ("colours hold", "colours shifted", "other colours"),
     GoldenAspect.TEXTURE: ("texture holds", "texture differs", "another texture"),
     GoldenAspect.FACE: ("the same face", "a doubtful face", "another face"),

@@ -11,6 +11,7 @@ from circletake.domain.errors import NotFound
 from circletake.ports import Seal
 from circletake.records.golden import GoldenResult, GoldenRun, GoldenShot
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.find_context import find_production
 from circletake.usecases.golden.keep_golden import name_of
 
 
@@ -61,13 +62,14 @@ async def list_runs(
     limit: int,
     before: tuple[datetime, UUID] | None,
 ) -> Sequence[GoldenRun]:
-    """Return a production's runs without their results, newest first."""
+    """Return a production's runs without their results, newest first. Raises NotFound."""
     query = select(GoldenRun).where(
         GoldenRun.tenant_id == tenant_id, GoldenRun.production_id == production_id
     )
     if before is not None:
         query = query.where(tuple_(GoldenRun.created_at, GoldenRun.id) < before)
     async with database.tenant(tenant_id) as session:
+        await find_production(session, tenant_id, production_id)
         return list(
             await session.scalars(
                 query.order_by(GoldenRun.created_at.desc(), GoldenRun.id.desc()).limit(limit)

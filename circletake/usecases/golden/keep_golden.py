@@ -21,6 +21,7 @@ from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.choice.cards import card_of
 from circletake.usecases.effective_take import kind_of, model_of
+from circletake.usecases.find_context import find_production
 from circletake.usecases.find_generations import find_generation, find_take
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
@@ -68,6 +69,7 @@ async def keep_golden(
         remembered = await replay(session, seal, tenant_id, claim)
         if remembered is not None:
             return remembered
+        await find_production(session, tenant_id, production_id)
         take = await find_take(session, tenant_id, new.take_id)
         generation = await find_generation(session, tenant_id, take.generation_id)
         if generation.production_id != production_id:
@@ -193,7 +195,7 @@ async def list_goldens(
     model: str | None = None,
     retired: bool = False,
 ) -> Sequence[GoldenView]:
-    """Return a production's golden shots, newest first."""
+    """Return a production's golden shots, newest first. Raises NotFound."""
     query = select(GoldenShot).where(
         GoldenShot.tenant_id == tenant_id, GoldenShot.production_id == production_id
     )
@@ -206,4 +208,5 @@ async def list_goldens(
         query = query.where(tuple_(GoldenShot.created_at, GoldenShot.id) < before)
     query = query.order_by(GoldenShot.created_at.desc(), GoldenShot.id.desc()).limit(limit)
     async with database.tenant(tenant_id) as session:
+        await find_production(session, tenant_id, production_id)
         return [GoldenView.of(seal, row) for row in await session.scalars(query)]

@@ -10,15 +10,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from circletake.domain.errors import Conflict, NotFound
+from circletake.domain.errors import Conflict
 from circletake.domain.people import PLATFORM, Actor
 from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
-from circletake.records.context import Production
 from circletake.records.golden import GoldenResult, GoldenRules, GoldenRun, GoldenShot
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.find_context import find_production
 from circletake.usecases.golden.find_runs import RunView, view_of
 from circletake.usecases.golden.plan_run import PlannedGolden, RunScope, plan_run, total
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
@@ -61,11 +61,7 @@ async def _quoted(
     *,
     now: datetime,
 ) -> GoldenQuote:
-    known = await session.scalar(
-        select(Production.id).where(Production.tenant_id == tenant_id, Production.id == production_id)
-    )
-    if known is None:
-        raise NotFound("production")
+    await find_production(session, tenant_id, production_id)
     planned = await plan_run(session, catalogue, tenant_id, production_id, scope, now=now)
     if not planned:
         raise Conflict(

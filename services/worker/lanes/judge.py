@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from circletake.usecases.call_model import PaidCall
 from circletake.usecases.conclude_check import conclude_check
+from circletake.usecases.golden.run_golden import run_golden
 from circletake.usecases.inspect_reference import inspect_reference
 from circletake.usecases.judge_material import judge_material
 from circletake.usecases.language.ask_language_model import ask_language_model
@@ -30,7 +31,11 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
     async def language(step: ClaimedStep, paid: PaidCall) -> None:
         await ask_language_model(tools, step, paid)
 
+    async def golden(step: ClaimedStep, _: PaidCall) -> None:
+        await run_golden(tools, step)
+
     return {
+        "golden": golden,
         "reference": reference,
         "judge": judge,
         "conclude": conclude,
