@@ -43,6 +43,7 @@ EVENT_TYPES = (
     "consistency_check.waiting",
     "consistency_check.finished",
     "consistency_enforcement.finished",
+    "golden_run.finished",
     "script_breakdown.finished",
     "shot_prompt.finished",
     "exposure.warning",
@@ -80,6 +81,7 @@ DEFAULT_EVENT_TYPES = frozenset(
         "take.filtered",
         "consistency_check.finished",
         "consistency_enforcement.finished",
+        "golden_run.finished",
     }
 )
 
