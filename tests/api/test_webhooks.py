@@ -48,10 +48,12 @@ async def test_an_endpoint_is_registered_challenged_and_active(studio, receiver)
     assert made.headers["Preference-Applied"] == "wait=20"
     assert made.headers["Location"] == f"{ENDPOINTS}/{made.json['id']}"
     assert made.json["event_types"] == [
+        "batch.completed",
         "consistency_check.finished",
         "consistency_enforcement.finished",
         "generation.finished",
         "generation.held",
+        "golden_run.finished",
         "hold.opened",
         "inbox.digest",
         "take.failed",

@@ -327,6 +327,7 @@ def test_the_default_filter_is_part_of_the_catalogue() -> None:
     """An endpoint without a filter hears of finished, held, failed and filtered work and of models that end, all known
     event types."""
     assert {
+        "batch.completed",
         "generation.finished",
         "generation.held",
         "hold.opened",
@@ -336,6 +337,7 @@ def test_the_default_filter_is_part_of_the_catalogue() -> None:
         "take.filtered",
         "consistency_check.finished",
         "consistency_enforcement.finished",
+        "golden_run.finished",
     } == DEFAULT_EVENT_TYPES
     assert unknown_event_types(DEFAULT_EVENT_TYPES) == ()
     ordinary = set(EVENT_TYPES) - {"endpoint.challenge", "endpoint.test"}

@@ -24,6 +24,7 @@ from circletake.records.session import Database, TenantSession
 from circletake.usecases.choice.tell_endings import tell_endings
 from circletake.usecases.events import record_event, wake_dispatcher
 from circletake.usecases.find_context import find_production
+from circletake.usecases.golden.start_run import queue_run_for_choice
 from circletake.usecases.ledger import record_entry
 
 MAX_MODELS = 20  # in each list
@@ -142,6 +143,17 @@ async def choice_changed(
             else None,
         },
     )
+    if after is not None:
+        await queue_run_for_choice(
+            session,
+            tenant_id=production.tenant_id,
+            production_id=production.id,
+            kind=after.kind,
+            model_id=after.model_id,
+            fingerprint=after.fingerprint,
+            choice_id=after.id,
+            now=after.created_at,
+        )
 
 
 def purpose_of(kind: str) -> Purpose:

@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from services.api.schemas.webhooks import (
     AnimaticData,
+    BatchData,
     BudgetData,
     ChallengeData,
     CheckData,
@@ -19,6 +20,7 @@ from services.api.schemas.webhooks import (
     ExposureData,
     FellBackData,
     GenerationData,
+    GoldenRunData,
     HoldData,
     JudgedTakeData,
     LabourActionData,
@@ -44,6 +46,19 @@ _SENT: dict[str, tuple[Any, str]] = {
     "generation.held": (
         WebhookMessage[GenerationData],
         "A request waits for something a person has to settle.",
+    ),
+    "batch.completed": (
+        WebhookMessage[BatchData],
+        "Every generation of a batch has finished. Sent once, whatever is retried later.",
+    ),
+    "batch.paused": (
+        WebhookMessage[BatchData],
+        "Nothing more of a batch goes to a model until it is resumed.",
+    ),
+    "batch.resumed": (WebhookMessage[BatchData], "A paused batch goes on."),
+    "batch.canceled": (
+        WebhookMessage[BatchData],
+        "A batch is being canceled; `batch.completed` says when every generation has ended.",
     ),
     "hold.opened": (
         WebhookMessage[HoldData],
@@ -146,6 +161,10 @@ _SENT: dict[str, tuple[Any, str]] = {
     "model.ending": (
         WebhookMessage[ModelEndingData],
         "A model that a production chose, lists or used lately ends: from 180 days before, at ever shorter notice.",
+    ),
+    "golden_run.finished": (
+        WebhookMessage[GoldenRunData],
+        "Golden shots were made again and held against what was approved: `verdict` is the gravest.",
     ),
     "model_choice.changed": (
         WebhookMessage[ModelChoiceData],

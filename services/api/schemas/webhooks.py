@@ -246,6 +246,7 @@ class Links(Reply):
     enforcement: str | None = None
     cut: str | None = None
     storyboard: str | None = None
+    golden_run: str | None = None
     endpoint: str | None = None
 
 
@@ -266,6 +267,16 @@ class GenerationData(OfProduction):
     state: str
     takes: dict[str, int] | None = Field(default=None, description="How many takes are in which state")
     sheet_media_id: UUID | None = None
+
+
+class BatchData(EventData):
+    batch_id: UUID
+    production_id: UUID
+    external_ref: str | None = Field(default=None, description="Of the batch, as you gave it")
+    state: str = Field(description="running, paused, canceling, canceled or completed")
+    generations: int
+    takes: dict[str, int] | None = Field(default=None, description="How many takes are in which state")
+    unknown_bills: int | None = Field(default=None, description="Takes of which nobody knows what they cost")
 
 
 class HoldData(OfProduction):
@@ -477,6 +488,20 @@ class EnforcementData(EventData):
     state: str = Field(description="passed, needs_review, failed or canceled")
     stop_reason: str | None
     best_take_id: UUID | None
+
+
+class GoldenRunData(EventData):
+    """A production's golden shots were made again."""
+
+    production_id: UUID
+    golden_run_id: UUID
+    reason: Literal["requested", "choice_changed", "catalogue_changed", "scheduled"]
+    model: str | None = Field(description="Made every shot instead of its own")
+    state: Literal["succeeded", "failed"]
+    verdict: Literal["unchanged", "drifted", "changed", "failed"] = Field(description="The gravest of all")
+    counts: dict[str, int] = Field(description="How many shots have which verdict")
+    code: str | None = Field(description="Why it failed, or has no sheet")
+    sheet_media_id: UUID | None = Field(description="Old beside new, with the scores")
 
 
 class BudgetData(EventData):
