@@ -17,7 +17,6 @@ from circletake.domain.fitting import fit_problem, fit_within, scale_pixels
 from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import InputShape, ModelCard, Violation
 
-
 # how a refusal ends that another model of the catalogue may answer: who has the catalogue can name them instead
 ANOTHER_MODEL = "Leave it out, or choose a model that takes it: GET /v1/models."
 

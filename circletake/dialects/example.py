@@ -5,7 +5,7 @@ from circletake.domain.fitting import fit_within
 from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ModelCard, ModelRequest, Picture
 
-_SIDE = 1024
+_SIDE = 256
 _SEED = 7
 
 

@@ -23,6 +23,7 @@ from circletake.adapters.sts.provisioning import AwsTenantProvisioner, Provision
 from circletake.adapters.sts.sessions import StsPlace, StsTenantSessions
 from circletake.dialects.contract import UnusableAnswer, encode_body
 from circletake.dialects.converse_judge import Judgement
+from circletake.dialects.example import example_request
 from circletake.dialects.faults import billed_for
 from circletake.dialects.registry import dialect_for, embedder_for, judge_for
 from circletake.domain.consistency.words import Aspect
@@ -572,3 +573,26 @@ async def test_a_model_brought_by_arn_is_called_by_it(place: Place) -> None:
         assert isinstance(await place.concept(core), Pictures)
         assert place.server.calls()[-1]["model_id"] == arn
     assert (await place.refused_concept(core)).kind == "not_found"
+
+
+def grey(picture: Picture) -> Picture:
+    pixels = np.full((picture.height, picture.width, 3), 128, np.uint8)
+    pixels[picture.height // 3 : picture.height // 2, picture.width // 3 : picture.width // 2] = (40, 60, 160)
+    _, data = cv2.imencode(".png", pixels)
+    return replace(picture, data=data.tobytes())
+
+
+@pytest.mark.parametrize(
+    "model_id",
+    [card.id for card in CATALOGUE.all() if card.kinds and card.mode == "sync" and card.lifecycle != "eol"],
+)
+async def test_every_synchronous_model_answers_its_smallest_request(place: Place, model_id: str) -> None:
+    """The whole catalogue through dialect, session, signature and wire; the picture is of the type asked for."""
+    card = card_of(model_id)
+    request = example_request(card, min(card.kinds))
+    request = replace(request, inputs={slot: grey(each) for slot, each in request.inputs.items()})
+    answered = await place.runner.invoke(place.tenant, card, body_of(card, request))
+    answer = dialect_for(card).read(answered.body)
+    assert isinstance(answer, Pictures)
+    assert answer.media_type == "image/png"
+    assert billed_for(answer) is Billed.TRUE
