@@ -35,6 +35,7 @@ OUTPAINT = "us.stability.stable-outpaint-v1:0"
 ERASE = "us.stability.stable-image-erase-object-v1:0"
 INPAINT = "us.stability.stable-image-inpaint-v1:0"
 RAY2 = "luma.ray-v2:0"
+FAST = "us.stability.stable-fast-upscale-v1:0"
 
 _PATIENCE_SECONDS = 90.0
 

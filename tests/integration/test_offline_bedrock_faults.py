@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
+from services.embedded.s3 import ACCOUNT_ID, REGION
 from tests.integration.offline_bedrock import (
     ERASE,
+    FAST,
     RAY2,
     SD35,
     Server,
@@ -18,8 +20,10 @@ from tests.integration.offline_bedrock import (
     decode,
     ended,
     eventually,
+    half_white,
     invoke,
     make_role,
+    picture,
     s3_server,
 )
 
@@ -283,7 +287,67 @@ def test_a_call_is_logged_with_who_made_it_and_without_its_prompt(place: Place) 
 def test_a_refused_request_is_logged_as_unpaid(place: Place) -> None:
     with pytest.raises(ClientError):
         place.invoke({"prompt": ""})
-    assert (place.last_call()["outcome"], place.last_call()["billed"]) == ("refused", "no")
+    row = place.last_call()
+    assert (row["outcome"], row["billed"], row["units"]) == ("refused", "no", 0)
+
+
+@pytest.mark.parametrize("kind", ["filter_prompt", "model_error"])
+def test_what_may_have_been_billed_is_logged_with_what_it_would_be(place: Place, kind: str) -> None:
+    """So that the log times the price list says what is open, not only what is sure."""
+    with place.server.fault(kind):
+        try:
+            place.invoke()
+        except ClientError:
+            assert kind == "model_error"
+    row = place.last_call()
+    assert (row["billed"], row["units"], row["unit"]) == ("unknown", 1, "image")
+
+
+def test_a_clip_is_logged_by_its_seconds_and_its_resolution(place: Place) -> None:
+    """From its start, because that is when it is promised; seconds are priced by resolution."""
+    with place.server.fault("slow_async", seconds=3600):
+        place.start(modelInput={"prompt": "x", "duration": "9s", "resolution": "540p"})
+    row = place.last_call()
+    assert (row["outcome"], row["billed"]) == ("in_progress", "unknown")
+    assert (row["units"], row["unit"], row["resolution"]) == (9, "second", "540p")
+
+
+def test_a_brought_model_is_logged_with_the_model_it_stands_for(place: Place) -> None:
+    """What it was called as names it; what its price is goes by the model."""
+    arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:application-inference-profile/upscaler"
+    with place.server.control("models", {"arn": arn, "model": FAST}):
+        answer = invoke(place.client, arn, {"image": picture(48, 40)})
+    assert decode(answer).shape == (160, 192, 3)
+    row = place.last_call()
+    assert (row["model_id"], row["base_model_id"]) == (arn, FAST.removeprefix("us."))
+    assert (row["units"], row["unit"], row["billed"]) == (1, "image", "yes")
+
+
+def test_another_version_behind_an_id_is_seen_in_its_pictures(place: Place) -> None:
+    """The same request, byte for byte, until the id runs another version, and again when it doesn't any more."""
+    request = {"image": picture(48, 40, fill=half_white)}
+
+    def made() -> Any:
+        return invoke(place.client, FAST, request)["images"][0]
+
+    before = made()
+    with place.server.control("versions", {"model": FAST, "version": "2"}):
+        swapped = made()
+        assert made() == swapped
+    assert made() == before
+    difference = decode({"images": [swapped]}).astype(int) - decode({"images": [before]})
+    assert abs(difference).mean() > 2
+
+
+@pytest.mark.parametrize(
+    "kind", ["filter_input_image", "filter_output_image", "filter_guardrail", "inference_error"]
+)
+def test_an_image_service_is_filtered_as_the_text_models_are(place: Place, kind: str) -> None:
+    """HTTP 200, a reason and no picture."""
+    with place.server.fault(kind, model=FAST):
+        answer = invoke(place.client, FAST, {"image": picture(48, 40)})
+    assert "images" not in answer
+    assert answer.get("finish_reasons", answer.get("amazon-bedrock-guardrailAction"))
 
 
 def test_the_log_is_read_in_pages(place: Place) -> None:

@@ -291,6 +291,8 @@ def test_calls_are_logged_with_what_is_billed(place: Place) -> None:
     assert (embedding["units"], embedding["unit"], embedding["billed"]) == (1, "image", "yes")
     assert (opinion["operation"], opinion["unit"]) == ("Converse", "token")
     assert opinion["units"] == answer["usage"]["totalTokens"]
+    tokens = (answer["usage"]["inputTokens"], answer["usage"]["outputTokens"])
+    assert (opinion["tokens_in"], opinion["tokens_out"]) == tokens
 
 
 @pytest.mark.parametrize(
