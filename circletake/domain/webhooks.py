@@ -18,6 +18,10 @@ EVENT_TYPES = (
     "generation.queued",
     "generation.finished",
     "generation.held",
+    "batch.completed",
+    "batch.paused",
+    "batch.resumed",
+    "batch.canceled",
     "hold.opened",
     "hold.released",
     "hold.declined",
@@ -72,6 +76,7 @@ UNFILTERED_EVENT_TYPES = frozenset({"endpoint.challenge", "endpoint.test"})
 # A tool that asks for nothing special hears when there is something to look at, and when something needs a person.
 DEFAULT_EVENT_TYPES = frozenset(
     {
+        "batch.completed",
         "generation.finished",
         "generation.held",
         "hold.opened",

@@ -118,6 +118,7 @@ def told(event: Event) -> dict[str, Any]:
 _LINKS = (
     ("generation", "generation_id", "generations"),
     ("take", "take_id", "takes"),
+    ("batch", "batch_id", "generation-batches"),
     ("version", "version_id", "versions"),
     ("media", "media_id", "media"),
     ("sheet", "sheet_media_id", "media"),

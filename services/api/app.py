@@ -15,7 +15,7 @@ from services.api import documents, problems
 from services.api.bodies import BodyLimit
 from services.api.middleware import Surroundings, choose
 from services.api.requests import refuse_unknown_parameters
-from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS, cuts, storyboards
+from services.api.routes import ADMIN, OPEN, TENANT, WEBHOOKS, batches, cuts, storyboards
 from services.api.routes.admin.invoices import MAX_INVOICE_BYTES
 from services.api.schemas.media import VerifyBody
 from services.api.wiring import Gateway
@@ -61,6 +61,7 @@ def build(gateway: Gateway) -> ASGIApp:
     larger = {
         "/v1/verify": limits.max_verify_bytes,
         "/v1/productions/*/cuts": cuts.MAX_CUT_BYTES,
+        "/v1/generation-batches": batches.MAX_BATCH_BYTES,
         "/v1/storyboards/*/panels": storyboards.MAX_PANELS_BYTES,
         "/v1/consents/*/document": MAX_DOCUMENT_BYTES,
     }

@@ -4,6 +4,7 @@ Nothing a client sent is echoed: the prompt may be in it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -145,8 +146,18 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _violation(error: Mapping[str, Any]) -> Violation:
     where, *path = error["loc"]
-    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in path]
-    pointer = "".join(f"/{step}" for step in steps) if where == "body" else ".".join([where, *steps])
+    if where == "body":
+        return violation_at(path, error)
+    return replace(violation_at(path, error), pointer=".".join([where, *map(_step, path)]))
+
+
+def _step(step: object) -> str:
+    return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def violation_at(path: Sequence[object], error: Mapping[str, Any]) -> Violation:
+    """What pydantic says is wrong at this place of a document."""
+    pointer = "".join(f"/{_step(step)}" for step in path)
     code = str(error["type"])
     message = {
         "extra_forbidden": "There is no such field: remove it, or check its spelling.",

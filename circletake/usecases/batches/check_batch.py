@@ -49,7 +49,7 @@ class CheckedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Checks:
     """What checks look at beside the database."""
 
     catalogue: ModelCatalogue
@@ -60,7 +60,7 @@ class Desk:
 
 async def check_batch(
     session: TenantSession,
-    desk: Desk,
+    checks: Checks,
     *,
     tenant_id: UUID,
     production: Production,
@@ -71,17 +71,17 @@ async def check_batch(
     """Check every line. A line that is refused says why; nothing is raised for it."""
     names = await read_names(session, tenant_id, production.id, lines)
     checked = await asyncio.to_thread(_named, names, lines, batch_id)
-    asked = await _with_ai_text(session, desk.seal, tenant_id, checked)
+    asked = await _with_ai_text(session, checks.seal, tenant_id, checked)
     planning = await read_planning(session, tenant_id, production.id, asked, production=production)
-    await asyncio.to_thread(_plan, desk.catalogue, planning, checked, now)
+    await asyncio.to_thread(_plan, checks.catalogue, planning, checked, now)
     left = [each for each in checked if each.refusal is None]
     for each in left:
-        await _enforce(session, desk, each, now)
+        await _enforce(session, checks, each, now)
     left = [each for each in left if each.refusal is None]
     said = await gate_requests(
         session,
-        desk.seal,
-        desk.packs,
+        checks.seal,
+        checks.packs,
         tenant_id=tenant_id,
         asked=[each.asked for each in left if each.asked is not None],
         now=now,
@@ -140,14 +140,14 @@ def _new_to(line: BatchLine, violations: Sequence[Violation]) -> list[Violation]
     return [each for each in moved if each.pointer not in said]
 
 
-async def _enforce(session: TenantSession, desk: Desk, each: CheckedLine, now: datetime) -> None:
+async def _enforce(session: TenantSession, checks: Checks, each: CheckedLine, now: datetime) -> None:
     if each.plan is None:
         return
     try:
         each.enforcing = await plan_consistency(
-            session, desk.catalogue, desk.rules, each.request, each.plan, now=now
+            session, checks.catalogue, checks.rules, each.request, each.plan, now=now
         )
     except Refused as refused:
         each.refusal = refusal_of(refused)
     else:
-        each.asked = gate_asked(desk.catalogue, each.request, each.plan, each.enforcing)
+        each.asked = gate_asked(checks.catalogue, each.request, each.plan, each.enforcing)

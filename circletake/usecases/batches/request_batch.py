@@ -18,7 +18,7 @@ from circletake.records.context import Production
 from circletake.records.events import LedgerEntry
 from circletake.records.session import Database, TenantSession
 from circletake.records.together import insert_together
-from circletake.usecases.batches.check_batch import CheckedLine, Desk, check_batch
+from circletake.usecases.batches.check_batch import CheckedLine, Checks, check_batch
 from circletake.usecases.batches.lines import BatchLine
 from circletake.usecases.batches.report import BatchReport, LineReport, RowsRefused, doubles
 from circletake.usecases.batches.reserve import reserve_rows
@@ -57,7 +57,7 @@ class BatchAccepted:
 
 async def request_batch(
     database: Database,
-    desk: Desk,
+    checks: Checks,
     *,
     tenant_id: UUID,
     actor: Actor,
@@ -73,7 +73,7 @@ async def request_batch(
     """
     async with database.tenant(tenant_id) as session:
         if not asked.dry_run:
-            remembered = await replay(session, desk.seal, tenant_id, claim)
+            remembered = await replay(session, checks.seal, tenant_id, claim)
             if remembered is not None:
                 return remembered
         production = await session.scalar(
@@ -84,7 +84,7 @@ async def request_batch(
         batch_id = new_id()
         checked = await check_batch(
             session,
-            desk,
+            checks,
             tenant_id=tenant_id,
             production=production,
             batch_id=batch_id,
@@ -97,13 +97,13 @@ async def request_batch(
         permits = [_with_room(each, room) for each, room in zip(kept, rooms, strict=True)]
         if asked.dry_run:
             return answer(BatchAccepted(_report(checked, permits)))
-        rows = await asyncio.to_thread(_rows, desk, tenant_id, actor, kept, permits, now)
+        rows = await asyncio.to_thread(_rows, checks, tenant_id, actor, kept, permits, now)
         report = _report(checked, permits, rows)
         batch = _batch_row(tenant_id, actor, asked, batch_id, report, now)
-        await _write(session, desk, tenant_id, batch, report, rows)
+        await _write(session, checks, tenant_id, batch, report, rows)
         await _tell(session, tenant_id, permits)
         reply = answer(BatchAccepted(report, GenerationBatch(**batch)))
-        await remember(session, desk.seal, tenant_id, claim, reply)
+        await remember(session, checks.seal, tenant_id, claim, reply)
     return reply
 
 
@@ -158,7 +158,7 @@ def _with_room(each: CheckedLine, room: BudgetAnswer) -> Permit:
 
 
 def _rows(
-    desk: Desk,
+    checks: Checks,
     tenant_id: UUID,
     actor: Actor,
     kept: Sequence[CheckedLine],
@@ -169,9 +169,9 @@ def _rows(
     for each, permit in zip(kept, permits, strict=True):
         if each.plan is None:
             raise ValueError("a line that isn't refused has a plan")
-        rows = generation_rows(desk.seal, tenant_id, actor, each.request, each.plan, permit, now)
+        rows = generation_rows(checks.seal, tenant_id, actor, each.request, each.plan, permit, now)
         if each.enforcing is not None:
-            rows = with_enforcement(desk.seal, tenant_id, actor, rows, each.enforcing, now)
+            rows = with_enforcement(checks.seal, tenant_id, actor, rows, each.enforcing, now)
         found.append(rows)
     return found
 
@@ -224,14 +224,14 @@ def _batch_row(
 
 async def _write(
     session: TenantSession,
-    desk: Desk,
+    checks: Checks,
     tenant_id: UUID,
     batch: dict[str, Any],
     report: BatchReport,
     rows: Sequence[GenerationRows],
 ) -> None:
     entry = entry_row(
-        desk.seal,
+        checks.seal,
         tenant_id=tenant_id,
         kind="batch.requested",
         subject_id=batch["id"],

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.api.routes import (
     admin,
     animatics,
+    batches,
     beta,
     budgets,
     characters,
@@ -77,6 +78,7 @@ TENANT: list[APIRouter] = [
     clearances.router,
     consistency_checks.router,
     generations.router,
+    batches.router,
     takes.router,
     clearances.takes,
     golden_shots.router,

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from circletake.domain.errors import Refused
 from circletake.domain.shot_files import COLUMNS, MAX_ROWS, ShotRow, decode, read_csv, read_json_lines
 from circletake.usecases import edit_context, find_context, import_shots
 from circletake.usecases.find_context import ShotView
@@ -29,6 +28,7 @@ from services.api.requests import (
     reply,
     require_match,
 )
+from services.api.row_bodies import reader_of, whole_body
 from services.api.schemas.common import Code, ExternalRef, Page
 from services.api.schemas.context import ImportReply, ShotBody, ShotEdit, ShotReply, ShotSummary
 from services.api.wiring import Gateway, gateway
@@ -44,18 +44,6 @@ READERS: dict[str, Read] = {
     "application/jsonl": read_json_lines,
     "application/x-ndjson": read_json_lines,
 }
-
-
-class NoReader(Refused):
-    status = 415
-    code = "unsupported_media_type"
-    title = "This content type isn't read here"
-
-
-class ImportTooLarge(Refused):
-    status = 413
-    code = "body_too_large"
-    title = "The file is too large"
 
 
 def _answer(view: ShotView) -> Answer:
@@ -140,34 +128,6 @@ async def edit_shot(
     return ShotReply.of_view(view)
 
 
-async def _read_bounded(http: Request) -> bytes:
-    """Read the file, no further than its bound."""
-    length = http.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > MAX_IMPORT_BYTES:
-        raise _too_large()
-    body = bytearray()
-    async for chunk in http.stream():
-        body += chunk
-        if len(body) > MAX_IMPORT_BYTES:
-            raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> ImportTooLarge:
-    return ImportTooLarge(f"Send at most {MAX_IMPORT_BYTES // 1_000_000} MB at once: split the file.")
-
-
-def _reader(http: Request) -> tuple[str, Read]:
-    """The content type, and what reads it."""
-    content_type, *parameters = [
-        part.strip() for part in http.headers.get("Content-Type", "").lower().split(";")
-    ]
-    charsets = {part.replace('"', "") for part in parameters if part.startswith("charset=")}
-    if content_type not in READERS or charsets - {"charset=utf-8"}:
-        raise NoReader(f"Send one of these in UTF-8, and say so in Content-Type: {', '.join(READERS)}.")
-    return content_type, READERS[content_type]
-
-
 @router.post(
     "/productions/{production_id}/shots/import",
     response_model=ImportReply,
@@ -198,8 +158,8 @@ async def import_production_shots(
     dry_run: Annotated[bool, Query(description="Report, and write nothing")] = False,
     atomic: Annotated[bool, Query(description="One refused row refuses all")] = False,
 ) -> Response:
-    content_type, read = _reader(http)
-    body = await _read_bounded(http)
+    content_type, read = reader_of(http, READERS)
+    body = await whole_body(http, MAX_IMPORT_BYTES)
     rows = await asyncio.to_thread(lambda: read(decode(body)))
     claim = None
     if key is not None:

@@ -233,6 +233,7 @@ class Links(Reply):
     event: str | None = None
     generation: str | None = None
     take: str | None = None
+    batch: str | None = None
     version: str | None = None
     media: str | None = None
     sheet: str | None = None
