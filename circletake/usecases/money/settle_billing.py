@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from circletake.domain.costs import MICRO_DOLLAR
 from circletake.domain.errors import Conflict, NotFound
 from circletake.domain.kinds import Billed
 from circletake.domain.money.calls import TakeBill
@@ -170,8 +171,8 @@ async def _again(
 
 def _cost(verdict: Verdict, estimate: Decimal) -> Decimal:
     if verdict.billed is Billed.FALSE:
-        return NOTHING
-    return estimate if verdict.amount is None else verdict.amount
+        return NOTHING.quantize(MICRO_DOLLAR)
+    return (estimate if verdict.amount is None else verdict.amount).quantize(MICRO_DOLLAR)
 
 
 async def _settle_invocation(
