@@ -139,18 +139,20 @@ async def test_a_broken_pack_is_refused_with_line_and_column(studio: Studio) -> 
 
 async def test_a_shipped_pack_is_signed_like_any_other(studio: Studio, counsel: Client) -> None:
     """It stands in the list, isn't active by itself, and asks for records that the studio can make."""
-    listed = {each["pack_id"]: each for each in (await studio.get("/v1/policy-packs")).json["data"]}
+    newest_first = (await studio.get("/v1/policy-packs")).json["data"]
+    listed = {each["pack_id"]: each for each in reversed(newest_first)}
     assert {"partner-guidance", "sag-aftra-2026", "wga", "dga", "owned-source"} <= listed.keys()
+    version = listed["wga"]["version"]
     if not listed["wga"]["active"]:
-        signed = await counsel.post("/v1/policy-packs/wga/signatures", {"version": 1})
+        signed = await counsel.post("/v1/policy-packs/wga/signatures", {"version": version})
         assert signed.json["sha256"] == listed["wga"]["sha256"]
-    again = await counsel.post("/v1/policy-packs/wga/signatures", {"version": 1})
+    again = await counsel.post("/v1/policy-packs/wga/signatures", {"version": version})
     assert (again.status, again.json["code"]) == (409, "already_signed")
     read = (await studio.get("/v1/policy-packs/wga")).json
     assert (read["origin"], read["active"]) == ("shipped", True)
 
     production = (await studio.production())["id"]
-    choice = {"packs": [{"pack_id": "wga", "version": 1}]}
+    choice = {"packs": [{"pack_id": "wga", "version": version}]}
     await counsel.call("PUT", f"/v1/productions/{production}/policy-packs", json=choice)
     request = {"production_id": production, "kind": "concept_art", "use": {"ai_text": True}}
     before = (await studio.post("/v1/policy-evaluations", request)).json
