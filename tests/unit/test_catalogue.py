@@ -1,6 +1,7 @@
 """The catalogue of models: what it says, and how a wrong file is refused."""
 
 import json
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from circletake.domain.cards import card_document, card_from
 from circletake.domain.costs import quote
 from circletake.domain.drafts import Draft, draft_controls, drafted
 from circletake.domain.kinds import Kind
+from circletake.domain.pictures import ModelUse
 from tests.unit.model_requests import OUTPAINT, RAY2, SD35, card_of, catalogue
 
 OWN = Path(circletake.data.__file__).parent / "models.yaml"
@@ -104,6 +106,25 @@ def test_an_ended_model_is_shown_and_refused_with_what_to_use_instead(model_id, 
     assert found is not None
     assert (found.pointer, found.code) == ("/model", "model_ended")
     assert any(live in found.message for live in (SD35, RAY2))
+
+
+@pytest.mark.parametrize(
+    ("model_id", "ended"),
+    [
+        ("us.amazon.nova-premier-v1:0", date(2026, 9, 14)),
+        ("us.anthropic.claude-3-haiku-20240307-v1:0", date(2026, 9, 10)),
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", date(2026, 10, 14)),
+    ],
+)
+def test_an_ended_language_model_names_a_successor_that_is_alive(model_id, ended):
+    """The date and an id to use instead."""
+    card = card_of(model_id)
+    assert (lifecycle_on(card, TODAY), card.eol_on) == ("eol", ended)
+    named = re.findall(r"us\.[a-z0-9.:-]*[a-z0-9]", card.successor or "")
+    assert named
+    for successor in named:
+        assert lifecycle_on(card_of(successor), TODAY) == "active"
+        assert ModelUse.LANGUAGE in card_of(successor).uses
 
 
 def test_a_live_model_is_not_refused_for_a_kind_it_serves_and_is_for_others():

@@ -183,6 +183,8 @@ class ModelEntry(_Strict):
     def _it_is_good_for_something(self) -> Self:
         if not self.kinds and not self.uses:
             raise ValueError("a model needs kinds or uses")
+        if self.lifecycle == "eol":
+            return self  # it is shown, never asked
         if self.kinds and self.price.unit == "1000_tokens":
             raise ValueError("takes are priced per image or per second")
         if ModelUse.EMBEDDING in self.uses and not (self.limits.dimensions and self.limits.picture):
