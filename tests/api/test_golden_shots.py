@@ -129,7 +129,11 @@ async def test_only_a_person_makes_a_take_golden(kept: Kept) -> None:
 async def test_a_run_beyond_its_cap_makes_nothing(kept: Kept) -> None:
     """What it would cost is said before anything is spent."""
     over = await kept.studio.post(f"{kept.place}/golden-runs", {"max_usd": "0.01"})
-    assert (over.status, over.json["code"], over.json["total"]) == (409, "over_cap", "0.04")
+    assert (over.status, over.json["code"], Decimal(over.json["total"])) == (
+        409,
+        "over_cap",
+        Decimal("0.04"),
+    )
 
 
 async def test_a_changed_choice_begins_one_run_within_the_cap(kept: Kept) -> None:

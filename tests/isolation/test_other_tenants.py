@@ -56,6 +56,8 @@ BODIES: dict[str, Any] = {
     "PUT /v1/productions/{production_id}/models/{kind}": {"model": "stability.stable-image-core-v1:1"},
     "POST /v1/takes/{take_id}/finish": {},
     "POST /v1/takes/{take_id}/feedback": {"rating": 3, "would_use_in_cut": False},
+    "POST /v1/productions/{production_id}/golden-shots": {"take_id": str(uuid.uuid4()), "name": "mine"},
+    "PUT /v1/productions/{production_id}/golden-rules": {"on_change": True, "golden_max_usd": "1"},
     "POST /v1/versions/{version_id}/status": {"status": "retake"},
     "POST /v1/versions/{version_id}/notes": {"note": "mine"},
     "POST /v1/webhook-endpoints/{endpoint_id}/recover": {"since": datetime.now(UTC).isoformat()},
@@ -210,6 +212,8 @@ async def theirs(studio: Studio) -> dict[str, str]:
     cleared = await everybody.post(
         f"/v1/shots/{shot['id']}/clearances", BODIES["POST /v1/shots/{shot_id}/clearances"]
     )
+    golden = await everybody.post(f"{place}/golden-shots", {"take_id": take["id"], "name": "a secret picture"})
+    golden_run = await studio.post(f"{place}/golden-runs", {})
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
@@ -245,6 +249,8 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "hold_id": held.json["holds"][0]["id"],
         "pack_id": pack.json["pack_id"],
         "signature_id": signed.json["id"],
+        "golden_shot_id": golden.json["id"],
+        "golden_run_id": golden_run.json["id"],
         "disclosure_id": disclosed.json["id"],
         "clearance_id": cleared.json["id"],
         "kind": "concept_art",

@@ -122,7 +122,7 @@ def _require_possible(quote: GoldenQuote, max_usd: Decimal | None) -> None:
         )
     if max_usd is not None and quote.total > max_usd:
         raise Conflict(
-            f"This run would cost ${quote.total}, more than max_usd: raise it, or choose fewer shots.",
+            f"This run would cost ${quote.total:.2f}, more than max_usd: raise it, or choose fewer shots.",
             code="over_cap",
             total=str(quote.total),
         )
