@@ -148,7 +148,7 @@ async def test_a_judging_call_of_unknown_bill_is_settled_for_what_the_invoice_sh
     usage = (await studio.get(f"/v1/usage?production_id={ids['production']}&to=2019-04-01T00:00:00Z")).json[
         "total"
     ]
-    assert (usage["judging_usd"], usage["unknown_usd"]) == ("0.004000", "0.000000")
+    assert (Decimal(usage["judging_usd"]), Decimal(usage["unknown_usd"])) == (Decimal("0.004"), 0)
     nowhere = await operator.post(path.replace(ids["judged"], str(new_id())), said)
     assert nowhere.status == 404
 
