@@ -210,3 +210,29 @@ def test_a_rung_comes_back_as_it_was_kept():
     """With models, prices and changes as they were promised."""
     for each in plan(base()).rungs:
         assert RungMade.from_json(each.as_json()) == each
+
+
+def test_a_model_that_needs_a_picture_the_request_has_not_is_no_other_model():
+    """A panel from words is never climbed to a model of sketches, and an upscaler makes no panels."""
+    made = plan(base(SD35, Kind.STORYBOARD_PANEL, approved=None))
+    assert {model for rung_name, model in climbed(made) if rung_name == "other_model"} == {CORE, ULTRA}
+
+
+def test_a_panel_from_a_sketch_is_never_climbed_to_a_model_that_would_drop_the_sketch():
+    """Of the catalogue's models only one keeps to a sketch."""
+    sketch = {InputSlot.SKETCH: UUID(int=9)}
+    shapes = {InputSlot.SKETCH: InputShape("image/png", 1024, 1024)}
+    of = base(
+        "us.stability.stable-image-control-sketch-v1:0", Kind.STORYBOARD_PANEL, inputs=sketch, shapes=shapes
+    )
+    assert "other_model" not in [rung_name for rung_name, _ in climbed(plan(of))]
+    assert "No other allowed model" in why(plan(of), Rung.OTHER_MODEL)
+
+
+def test_an_upscale_without_words_is_climbed_to_no_upscaler_that_needs_them():
+    """The fast one is the only one that goes by the picture alone."""
+    source = {InputSlot.SOURCE: UUID(int=9)}
+    shapes = {InputSlot.SOURCE: InputShape("image/png", 512, 512)}
+    fast = "us.stability.stable-fast-upscale-v1:0"
+    of = base(fast, Kind.UPSCALE, inputs=source, shapes=shapes, prompt=None, approved=None)
+    assert [model for rung_name, model in climbed(plan(of)) if rung_name == "other_model"] == []
