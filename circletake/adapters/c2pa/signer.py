@@ -11,6 +11,9 @@ from circletake.domain.permission.marks import Marks
 from circletake.kit.children import ChildDied, ChildPool, ChildTimedOut
 from circletake.ports import SignedFile, SigningFault, SignRequest, VerifyVerdict
 
+# each brings its own manifests along: 50 ms on an idle core, and a storyboard has 500
+SECONDS_PER_INGREDIENT = 0.6
+
 
 class C2paManifestSigner:
     """Signs and verifies in the child processes of a pool; the pool belongs to whoever made it."""
@@ -32,7 +35,8 @@ class C2paManifestSigner:
             with TemporaryDirectory(prefix=".signing-", dir=request.target.parent) as workplace:
                 outcome = await self._pool.run(
                     partial(sign_file, self._config, request, Path(workplace)),
-                    timeout_seconds=self._config.timeout_seconds,
+                    timeout_seconds=self._config.timeout_seconds
+                    + len(request.ingredients) * SECONDS_PER_INGREDIENT,
                 )
         except (ChildDied, ChildTimedOut) as error:
             raise SigningFault(f"the signing process failed: {error}", retryable=True) from error

@@ -1,5 +1,6 @@
 """The stills of a storyboard: a signed JPEG of every panel, or the ones that another output of the same pictures has."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from sqlalchemy import select
 from circletake.domain.provenance import SourceType, source_type_of_composite, source_type_of_proxy
 from circletake.domain.storyboards.panels import still_name
 from circletake.kit import logs
-from circletake.ports import Ingredient, SignRequest, StillMade, StorageFault
+from circletake.kit.children import ChildDied, ChildTimedOut
+from circletake.ports import Ingredient, SigningFault, SignRequest, StillMade, StorageFault
 from circletake.records.media import MediaFile
 from circletake.records.storyboards import StoryboardFile, StoryboardOutput
 from circletake.usecases.finish_take import RIGHTS
@@ -22,6 +24,7 @@ from circletake.usecases.tools import Tools
 log = logs.logger(__name__)
 
 JPEG = "image/jpeg"
+AT_ONCE = 3  # one is fetched while one is drawn and one is signed; takes wait for the same signers
 _CARDS = {
     "no_picture": "no picture yet",
     "picture_withdrawn": "picture withdrawn",
@@ -73,14 +76,29 @@ async def make_stills(tools: Tools, work: BoardWork, folder: Path) -> list[Still
     """Return the signed stills in the order of the panels, on the disk. Raises SigningFault or StorageFault."""
     sources = await _sources(tools, work)
     kept = await _kept(tools, work, sources)
-    if kept is not None:
-        return [
-            Still(
-                panel, await _fetched(tools, work, panel, kept[panel.number], folder), _remark(panel, sources)
-            )
-            for panel in work.plan.panels
-        ]
-    return [await _still(tools, work, panel, sources, folder) for panel in work.plan.panels]
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def make(panel: PlannedPanel) -> Still:
+        async with places:
+            if kept is None:
+                return await _still(tools, work, panel, sources, folder)
+            made = await _fetched(tools, work, panel, kept[panel.number], folder)
+            return Still(panel, made, _remark(panel, sources))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            making = [group.create_task(make(panel)) for panel in work.plan.panels]
+    except* (SigningFault, StorageFault, ChildDied, ChildTimedOut) as faults:
+        raise _first(faults) from None
+    return [each.result() for each in making]
+
+
+def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One fault of several, as a caller waits for it."""
+    fault: BaseException = faults
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
 
 
 async def _sources(tools: Tools, work: BoardWork) -> dict[UUID, MediaFile]:
