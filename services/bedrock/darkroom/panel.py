@@ -25,6 +25,7 @@ LABEL = "OFFLINE STAND-IN"
 _CAPTION_MIN = 150
 _FITS = 0.8
 _GROUNDED = 0.99
+_READABLE, _FITTING = 7, 0.94
 _HEIGHTS = {"WS": 0.42, "MS": 0.95, "CU": 1.9, "ECU": 4.6}
 
 
@@ -55,6 +56,18 @@ def draw_panel(
     _caption(picture, scene, prompt, seed if named_seed is None else named_seed, strip, margin)
     grain = paper_grain((height, width), 1.6, rng)
     return to_bytes(picture + grain[..., None])
+
+
+def stamp(picture: Picture, text: str) -> None:
+    """A text in the lower left corner, in place, on a dark strip so that it can be read on anything."""
+    height, width = picture.shape[:2]
+    size = max(7.0, min(width, height) / 44)
+    while size > _READABLE and font(size).getlength(text) > _FITTING * width:
+        size -= 1
+    top, long = height - size * 1.8, font(size).getlength(text) + size
+    strip: list[Point] = [(0, top - size * 0.2), (long, top - size * 0.2), (long, height), (0, height)]
+    fill(picture, mask_of((height, width), strip), (20, 22, 28), 0.62)
+    write(picture, (size * 0.5, top), text, size, (242, 238, 228))
 
 
 def draw_scene(scene: Scene, width: int, height: int, rng: np.random.Generator) -> Picture:

@@ -10,12 +10,13 @@ from services.bedrock.darkroom.drawing import font, write
 from services.bedrock.darkroom.erase import grown
 from services.bedrock.darkroom.inpaint import inpaint
 from services.bedrock.darkroom.palette import Colour, named_colour, wished_tint
-from services.bedrock.darkroom.panel import LABEL
+from services.bedrock.darkroom.panel import LABEL, stamp
 from services.bedrock.darkroom.regions import Region, find_region
 
 _HALF = 0.5
 _BAND = 1_000_000  # pixels worked on at once
 _GROUND = 40_000
+_READABLE = 8
 _TONES: tuple[Colour, ...] = ((178, 44, 38), (58, 96, 168), (72, 128, 70), (206, 164, 72), (112, 70, 150))
 _KEPT_LIGHT = 0.72  # how much of the lightness stays, so that folds and shadows do
 
@@ -23,7 +24,8 @@ _KEPT_LIGHT = 0.72  # how much of the lightness stays, so that folds and shadows
 def recolor(image: Picture, prompt: str, search: str, grow: int, seed: int, named_seed: int) -> Picture:
     """Give what `search` names the colour that `prompt` names; light and shadow on it stay.
 
-    A prompt without a colour gets one by the seed, labelled. Other pixels are returned unchanged.
+    A prompt without a colour gets one by the seed, labelled. Other pixels are returned unchanged, but for the label of
+    a region too small for it.
     """
     region = find_region(image, search)
     wish = wished_tint(prompt)
@@ -39,7 +41,7 @@ def recolor(image: Picture, prompt: str, search: str, grow: int, seed: int, name
 def replace(image: Picture, prompt: str, search: str, grow: int, seed: int, named_seed: int) -> Picture:
     """Rebuild the ground under what `search` names and draw there what `prompt` names, labelled.
 
-    Pixels outside the region grown by `grow` are returned unchanged.
+    Pixels outside the region grown by `grow` are returned unchanged, but for the label of a region too small for it.
     """
     region = find_region(image, search)
     mask = _whole(np.where(region.share > _HALF, np.uint8(255), np.uint8(0)))
@@ -108,15 +110,18 @@ def _coloured(image: Picture, share: Floats, colour: Colour) -> Picture:
 
 
 def _label(picture: Picture, inside: Bools, what: str) -> None:
-    """Say inside the region what it is, in place; nothing outside the region's own pixels is written on."""
+    """Say inside the region what it is, in place; one too small for words has them in the picture's corner."""
     region = inside.astype(np.uint8)
     x, y, w, h = cv2.boundingRect(region)
     if w == 0:
         return
     text = f"{LABEL} · {what}"
-    size = min(max(8.0, min(picture.shape[:2]) / 40), max(6.0, w / 8))
-    while size > 6 and font(size).getlength(text) > 0.92 * w:  # noqa: PLR2004 - smaller can't be read
+    size = min(max(10.0, min(picture.shape[:2]) / 40), h / 3)
+    while size >= _READABLE and font(size).getlength(text) > 0.8 * w:
         size -= 1
+    if size < _READABLE:
+        stamp(picture, text)
+        return
     long = font(size).getlength(text)
     left, top = _widest(region, (x, y, w, h), long, size * 1.5)
     plate = picture.copy()

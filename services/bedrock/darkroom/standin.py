@@ -7,11 +7,10 @@ import numpy as np
 
 from services.bedrock.darkroom import backdrops
 from services.bedrock.darkroom.arrays import Picture, blurred, resized
-from services.bedrock.darkroom.drawing import fill, font, mask_of, write
 from services.bedrock.darkroom.figure import Figure, Placement, set_in
 from services.bedrock.darkroom.lines import follow_sketch, follow_structure
 from services.bedrock.darkroom.palette import Colour, mix
-from services.bedrock.darkroom.panel import LABEL, draw_scene
+from services.bedrock.darkroom.panel import LABEL, draw_scene, stamp
 from services.bedrock.darkroom.scenes import Scene, read_scene
 from services.bedrock.darkroom.styling import guided_style
 
@@ -29,13 +28,16 @@ def draw_along(
     *,
     sketch: bool,
 ) -> tuple[Picture, Placement | None]:
-    """What the words name along the lines of a sketch or the structure of a picture, of the picture's size."""
+    """What the words name along the lines of a sketch or the structure of a picture, of the picture's size.
+
+    A named figure stands before it: lines over a face would leave nobody.
+    """
     height, width = image.shape[:2]
-    drawn, placement, scene = _drawn(prompt, negative_prompt, width, height, seed, figure)
+    rng = np.random.default_rng(seed)
+    scene = read_scene(prompt, negative_prompt, rng)
     follow = follow_sketch if sketch else follow_structure
-    result = follow(drawn, image, strength, _tones(scene))
-    _stamp(result, named_seed)
-    return result, placement
+    drawn = follow(_place(scene, width, height, figure, rng), image, strength, _tones(scene))
+    return _finished(drawn, scene, figure, named_seed, rng)
 
 
 def draw_like(
@@ -50,27 +52,36 @@ def draw_like(
     named_seed: int,
 ) -> tuple[Picture, Placement | None]:
     """What the words name in the look of a picture."""
-    drawn, placement, _ = _drawn(prompt, negative_prompt, width, height, seed, figure)
+    rng = np.random.default_rng(seed)
+    scene = read_scene(prompt, negative_prompt, rng)
+    drawn = _place(scene, width, height, figure, rng)
+    placement = None
+    if figure is not None:
+        drawn, placement = set_in(drawn, figure, scene.size, scene.light, rng)
     result = guided_style(drawn, style, fidelity)
-    _stamp(result, named_seed)
+    stamp(result, f"{LABEL} · seed {named_seed}")
     return result, placement
 
 
-def _drawn(
-    prompt: str, negative_prompt: str, width: int, height: int, seed: int, figure: Figure | None
-) -> tuple[Picture, Placement | None, Scene]:
-    rng = np.random.default_rng(seed)
-    scene = read_scene(prompt, negative_prompt, rng)
+def _place(scene: Scene, width: int, height: int, figure: Figure | None, rng: np.random.Generator) -> Picture:
+    """The scene drawn, or only its place, out of focus, where a figure will stand."""
     scale = min(1.0, (_DRAWN / (width * height)) ** 0.5)
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
     if figure is None:
-        return resized(draw_scene(scene, *size, rng), (width, height)), None, scene
-    scene = replace(scene, subjects=())
+        return resized(draw_scene(scene, *size, rng), (width, height))
     place = np.empty((size[1], size[0], 3), np.uint8)
-    backdrops.draw(place, scene, max(1.0, min(size) / 420), rng)
-    place = resized(blurred(place, max(1.0, min(size) / 220)), (width, height))
-    picture, placement = set_in(place, figure, scene.size, scene.light, rng)
-    return picture, placement, scene
+    backdrops.draw(place, replace(scene, subjects=()), max(1.0, min(size) / 420), rng)
+    return resized(blurred(place, max(1.0, min(size) / 220)), (width, height))
+
+
+def _finished(
+    drawn: Picture, scene: Scene, figure: Figure | None, named_seed: int, rng: np.random.Generator
+) -> tuple[Picture, Placement | None]:
+    placement = None
+    if figure is not None:
+        drawn, placement = set_in(drawn, figure, scene.size, scene.light, rng)
+    stamp(drawn, f"{LABEL} · seed {named_seed}")
+    return drawn, placement
 
 
 def _tones(scene: Scene) -> tuple[Colour, ...]:
@@ -83,18 +94,3 @@ def _tones(scene: Scene) -> tuple[Colour, ...]:
         mix(scene.paper, scene.sky, 0.25),
     ]
     return tuple(sorted(tones, key=sum))
-
-
-def _stamp(picture: Picture, seed: int) -> None:
-    """The label in the lower left corner, on a dark strip so that it can be read on anything."""
-    height, width = picture.shape[:2]
-    text = f"{LABEL} · seed {seed}"
-    size = max(7.0, min(width, height) / 44)
-    while size > 7 and font(size).getlength(text) > 0.94 * width:  # noqa: PLR2004 - smaller can't be read
-        size -= 1
-    top, long = height - size * 1.8, font(size).getlength(text) + size
-    strip = mask_of(
-        (height, width), [(0, top - size * 0.2), (long, top - size * 0.2), (long, height), (0, height)]
-    )
-    fill(picture, strip, (20, 22, 28), 0.62)
-    write(picture, (size * 0.5, top), text, size, (242, 238, 228))

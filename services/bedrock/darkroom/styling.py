@@ -144,16 +144,19 @@ def _looked_up(image: Picture, table: Floats, low: Floats, span: Floats) -> Pict
     shifts[seen] = _shifts(np.flatnonzero(seen), table, low, span)
     for top in range(0, image.shape[0], band):
         rows = slice(top, top + band)
-        result[rows] = to_bytes(image[rows] + shifts[_cells(image[rows])])
+        shift = np.take(shifts, _cells(image[rows]), axis=0)
+        result[rows] = to_bytes(image[rows].astype(np.float32) + shift)
     return result
 
 
 def _cells(picture: Picture) -> Ints:
     """A number for each pixel: its colour, give or take a level or two, at a few bits a channel."""
     height, width = picture.shape[:2]
-    noise = np.random.default_rng(5).integers(-2, 3, (64, 64, 3))
+    noise = np.random.default_rng(5).integers(0, 5, (64, 64, 3)).astype(np.uint8)
     dither = np.tile(noise, (-(-height // 64), -(-width // 64), 1))[:height, :width]
-    coarse = np.clip(picture + dither, 0, 255) >> (8 - _BITS)
+    # added and taken away again within bytes, both saturating
+    shaken = np.asarray(cv2.subtract(cv2.add(picture, dither), np.full_like(picture, 2)), np.uint8)
+    coarse = (shaken >> np.uint8(8 - _BITS)).astype(np.int32)
     return np.asarray((coarse[..., 0] << 2 * _BITS) | (coarse[..., 1] << _BITS) | coarse[..., 2], np.int64)
 
 
