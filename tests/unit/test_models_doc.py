@@ -13,6 +13,7 @@ from circletake.adapters.catalogue.__main__ import main
 from circletake.adapters.catalogue.files import load_catalogue
 from circletake.dialects.contract import encode_body
 from circletake.dialects.example import example_request
+from circletake.dialects.refusals import CATEGORIES
 from circletake.dialects.registry import DIALECTS, EMBEDDERS, JUDGES, LANGUAGES, dialect_for
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.pictures import ModelCard
@@ -145,3 +146,9 @@ def test_the_example_request_of_every_live_model_can_be_built():
     for card in catalogue().all():
         for kind in card.kinds if card.lifecycle != "eol" else ():
             assert dialect_for(card).build(example_request(card, kind), card)
+
+
+def test_every_category_of_a_refusal_is_on_the_page():
+    """Whoever clears a shot reads the same words that a refusal has."""
+    words = set(re.findall(r"[a-z_]+", TEXT))
+    assert set(CATEGORIES) <= words
