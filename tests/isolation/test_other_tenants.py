@@ -212,8 +212,16 @@ async def theirs(studio: Studio) -> dict[str, str]:
     cleared = await everybody.post(
         f"/v1/shots/{shot['id']}/clearances", BODIES["POST /v1/shots/{shot_id}/clearances"]
     )
-    golden = await everybody.post(f"{place}/golden-shots", {"take_id": take["id"], "name": "a secret picture"})
+    golden = await everybody.post(
+        f"{place}/golden-shots", {"take_id": take["id"], "name": "a secret picture"}
+    )
     golden_run = await studio.post(f"{place}/golden-runs", {})
+    batch = await studio.call(
+        "POST",
+        f"/v1/generation-batches?production_id={production['id']}&kind=concept_art",
+        data='{"prompt": "a secret jetty"}',
+        headers={"Content-Type": "application/jsonl"},
+    )
     assert all([take["media_id"], verification.json["id"], event["id"], enforcement.json["id"]])
     return {
         "production_id": production["id"],
@@ -229,6 +237,7 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "check_id": check.json["id"],
         "enforcement_id": enforcement.json["id"],
         "generation_id": made.json["id"],
+        "batch_id": batch.json["batch"]["id"],
         "take_id": take["id"],
         "version_id": version.json["id"],
         "consultation_id": consultation.json["id"],
@@ -324,6 +333,7 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
     for path in (
         "productions",
         "generations",
+        "generation-batches",
         "media",
         "events",
         "webhook-endpoints",
@@ -354,6 +364,32 @@ async def test_lists_show_only_ones_own(other_studio: Studio, theirs: dict[str, 
         answer = await other_studio.get(f"/v1/{query}")
         assert answer.status in {200, 404}
         assert answer.status == 404 or answer.json["data"] == []
+
+
+async def test_a_batch_cannot_reach_into_another_studio(other_studio: Studio, theirs: dict[str, str]) -> None:
+    """Whatever its rows name of another studio's doesn't exist; nor does the production."""
+    own = (await other_studio.production())["id"]
+    rows = [
+        {"shot_id": theirs["shot_id"]},
+        {"inputs": {"reference": theirs["media_id"]}},
+        {"depicts": [theirs["character_id"]]},
+    ]
+    file = "\n".join(json.dumps({"kind": "concept_art", "prompt": "x", **row}) for row in rows)
+    said = []
+    for production in (own, theirs["production_id"]):
+        answer = await other_studio.call(
+            "POST",
+            f"/v1/generation-batches?production_id={production}",
+            data=file,
+            headers={"Content-Type": "application/jsonl"},
+        )
+        said.append(answer)
+    assert [row["violations"][0]["code"] for row in said[0].json["report"]["rows"]] == [
+        "unknown_shot",
+        "unknown_media",
+        "unknown_character",
+    ]
+    assert said[1].status == 404
 
 
 @pytest.mark.parametrize(
