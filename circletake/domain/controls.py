@@ -87,7 +87,8 @@ _ALL = (
     Control(
         "creativity",
         "number",
-        "How freely the new area is invented: low continues the plate, high departs from it.",
+        "How freely the model invents, a new area or the detail of an upscale: low continues what is there, high "
+        "departs from it.",
         minimum=0,
         maximum=1,
     ),
@@ -129,8 +130,8 @@ _ALL = (
     Control(
         "grow_mask",
         "integer",
-        "How far the matte is grown before the model fills it, in plate pixels. The take itself never changes "
-        "outside what is laid back.",
+        "How far the matte, or what the model found by search_prompt, is grown before it is changed, in plate "
+        "pixels. The take itself never changes outside what is laid back.",
         minimum=0,
         maximum=_LONGEST,
         unit="plate pixels",
