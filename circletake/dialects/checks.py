@@ -58,11 +58,13 @@ def _check_texts(request: RequestShape, card: ModelCard) -> list[Violation]:
     rule = prompt_rule(request.kind, card)
     if rule == "refused":
         by_kind = RULES[request.kind].prompt == "refused"
-        who = f"A {request.kind.value} takes no text." if by_kind else "This model takes no text."
+        message = (
+            f"A {request.kind.value} takes no text. Leave it out."
+            if by_kind
+            else f"This model takes no text. {ANOTHER_MODEL}"
+        )
         refused = [
-            Violation(pointer(name), "not_taken", f"{who} Leave it out.")
-            for name, text in texts.items()
-            if text is not None
+            Violation(pointer(name), "not_taken", message) for name, text in texts.items() if text is not None
         ]
         return refused + _check_search(request, card)
     found: list[Violation] = []

@@ -106,3 +106,11 @@ def test_a_refusal_that_no_model_could_answer_points_to_the_catalogue():
     found = name_able_models(violations(SD35, asked), catalogue().all(), asked)
     assert len(found) == 2
     assert all(each.message.endswith("GET /v1/models.") for each in found)
+
+
+def test_words_that_this_upscaler_does_not_take_are_pointed_to_those_that_do():
+    """The cheapest first."""
+    asked = shape(Kind.UPSCALE, prompt="sharper rigging", inputs={InputSlot.SOURCE: (512, 512)})
+    (found,) = name_able_models(violations(FAST, asked), catalogue().all(), asked)
+    assert (found.pointer, found.code) == ("/prompt", "not_taken")
+    assert found.message.endswith(f"choose {CONSERVATIVE} or {CREATIVE}.")

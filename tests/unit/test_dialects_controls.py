@@ -70,7 +70,7 @@ def test_every_control_can_be_shown(name):
     assert schema["type"] in {"string", "number", "integer", "boolean", "object"}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(st.sampled_from([*CONTROLS, "strenght"]), json_values))
 def test_no_value_of_any_type_breaks_the_check(controls):
     """Whatever JSON brings, the answer is a list of violations that point into the body."""
