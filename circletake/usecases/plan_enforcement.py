@@ -1,7 +1,7 @@
 """What an enforcement would do and cost at most, or everything that is wrong with it, before any money is spent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import or_, select
 
+from circletake.domain.choice.choices import locked_violation
 from circletake.domain.consistency.enforcing import OnExhausted, OnNeedsHuman
 from circletake.domain.consistency.ladders import Rung
 from circletake.domain.consistency.rules import JudgingRules
@@ -24,10 +25,12 @@ from circletake.records.generations import Generation, Take
 from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.attempt_values import FIRST
+from circletake.usecases.choice.choose_model import ProductionModels, production_models
+from circletake.usecases.choice.production_catalogue import ProductionCatalogue
 from circletake.usecases.ledger import entry_row
 from circletake.usecases.permission.gate_judging import require_judging_permission
 from circletake.usecases.plan_check import CastLook, CheckPlan, SubjectAsked, plan_subjects
-from circletake.usecases.plan_ladder import Base, LadderPlan, plan_ladder
+from circletake.usecases.plan_ladder import Base, LadderPlan, RungMade, plan_ladder
 from circletake.usecases.request_check import (
     CheckRequest,
     FrozenRules,
@@ -130,14 +133,50 @@ async def plan_enforcement(
             characters={each.character_id for each in request.subjects},
             now=now,
         )
+    ladder = await _ladder(
+        session, catalogue, check.production.tenant_id, request, enforced, approved, place=place, now=now
+    )
+    return EnforcementPlan(request, check, frozen, ladder, approved.id if approved else None)
+
+
+async def _ladder(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    tenant_id: UUID,
+    request: EnforcementRequest,
+    enforced: Enforced,
+    approved: MediaFile | None,
+    *,
+    place: str,
+    now: datetime,
+) -> LadderPlan:
+    """Plan the rungs with the models that the production allows. Raises Invalid where other ones are named."""
+    models = await production_models(session, tenant_id, enforced.production_id)
+    lock = models.of(enforced.kind)
+    if lock is not None and lock.locked:
+        refused = [
+            replace(locked_violation(lock), pointer=f"other_models/{position}")
+            for position, name in enumerate(request.other_models or ())
+            if name not in lock.may_be_named
+        ]
+        if refused:
+            raise Invalid([_placed(each, place) for each in refused])
     ladder = plan_ladder(
-        catalogue,
+        ProductionCatalogue(catalogue, models, {enforced.kind, Kind.ELEMENT}),
         _base(request, enforced, approved),
         strategy=request.rungs,
         other_models=request.other_models,
         now=now,
     )
-    return EnforcementPlan(request, check, frozen, ladder, approved.id if approved else None)
+    return replace(ladder, rungs=[_under_its_lock(rung, models, enforced.kind) for rung in ladder.rungs])
+
+
+def _under_its_lock(rung: RungMade, models: ProductionModels, kind: Kind) -> RungMade:
+    """A rung that makes another kind runs with the card that the production keeps for that one."""
+    lock = models.of(rung.step.kind)
+    if lock is None or rung.step.kind is kind:
+        return rung
+    return replace(rung, changes={**rung.changes, "lock_id": str(lock.id)})
 
 
 def _placed(violation: Violation, place: str) -> Violation:

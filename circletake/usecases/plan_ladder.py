@@ -77,6 +77,7 @@ class RungMade:
 class LadderPlan:
     rungs: Sequence[RungMade]
     unsupported: Sequence[Unserved]
+    cards: Sequence[ModelCard] = ()  # of every model that one of the rungs may ask, each once
 
 
 def plan_ladder(
@@ -107,12 +108,6 @@ def plan_ladder(
     )
     cards = {card.id: card for card in [*allowed, base.card]}
     return _made(base, found, cards, [card.id for card in others])
-
-
-def ladder_models(catalogue: ModelCatalogue, plan: LadderPlan) -> list[ModelCard]:
-    """Return every model that one of the rungs may ask, each once."""
-    ids = dict.fromkeys(rung.step.model for rung in plan.rungs)
-    return [card for model_id in ids if (card := catalogue.get(model_id)) is not None]
 
 
 def _others(
@@ -161,7 +156,8 @@ def _made(base: Base, found: Ladder, cards: Mapping[str, ModelCard], others: Seq
                 why = made
         if not any(made.step.rung is rung for made in rungs):
             unsupported[rung] = Unserved(rung, why)
-    return LadderPlan(rungs, list(unsupported.values()))
+    asked = dict.fromkeys(rung.step.model for rung in rungs)
+    return LadderPlan(rungs, list(unsupported.values()), [cards[model] for model in asked])
 
 
 def _one(base: Base, step: Step, card: ModelCard) -> RungMade | str:

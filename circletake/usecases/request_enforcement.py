@@ -24,6 +24,7 @@ from circletake.records.together import insert_together
 from circletake.usecases.announce_take import settle_generation
 from circletake.usecases.attempt_values import at_most
 from circletake.usecases.cancel_takes import cancel_open_takes
+from circletake.usecases.choice.cards import at_its_quality, card_kept
 from circletake.usecases.enforce_consistency import advance, end_by_hand, queue_judging
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
@@ -37,7 +38,6 @@ from circletake.usecases.plan_enforcement import (
     enforcement_rows,
     plan_enforcement,
 )
-from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.policy.ask_again import require_allowed_again
 from circletake.usecases.sealed_text import open_text
 from circletake.usecases.steps import lock_generation, lock_takes
@@ -76,9 +76,7 @@ async def request_enforcement(
         await _require_free(session, generation)
         enforced = await _enforced(session, catalogue, seal, generation, takes)
         plan = await plan_enforcement(session, rules, catalogue, request=request, enforced=enforced, now=now)
-        await require_allowed_again(
-            session, seal, packs, generation=generation, cards=ladder_models(catalogue, plan.ladder)
-        )
+        await require_allowed_again(session, seal, packs, generation=generation, cards=plan.ladder.cards)
         await _depict(session, generation, plan, now)
         row, rows, entries = enforcement_rows(
             seal,
@@ -141,9 +139,12 @@ async def _enforced(
     generation: Generation,
     takes: list[Take],
 ) -> Enforced:
-    card = catalogue.get(generation.model_id)
-    if card is None:
+    kept = await card_kept(
+        session, catalogue, generation.tenant_id, generation.model_lock_id, generation.model_id
+    )
+    if kept is None:
         raise Invalid([], code="model_ended")
+    card = at_its_quality(catalogue, generation, Kind(generation.kind), kept)
     inputs = await session.execute(
         select(GenerationInput.slot, MediaFile)
         .join(MediaFile, MediaFile.id == GenerationInput.media_id)

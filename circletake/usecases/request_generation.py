@@ -38,7 +38,6 @@ from circletake.usecases.money.reservations import budget_hold
 from circletake.usecases.permission.gate_request import GateAsked, Permit, gate_request
 from circletake.usecases.plan_enforcement import EnforcementPlan
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
-from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.record_generations import record_generations
 
 _LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
@@ -84,7 +83,7 @@ async def request_generation(
             seal,
             packs,
             tenant_id=tenant_id,
-            asked=gate_asked(catalogue, request, plan, enforcing),
+            asked=gate_asked(request, plan, enforcing),
             now=now,
         )
         permit = await _with_room(session, tenant_id, request, plan, permit)
@@ -99,14 +98,12 @@ async def request_generation(
     return reply
 
 
-def gate_asked(
-    catalogue: ModelCatalogue, request: GenerationRequest, plan: Plan, enforcing: EnforcementPlan | None
-) -> GateAsked:
+def gate_asked(request: GenerationRequest, plan: Plan, enforcing: EnforcementPlan | None) -> GateAsked:
     """A planned request as the gate asks about it."""
     if enforcing is None:
         return GateAsked(request, plan)
     judged = [each.character_id for each in enforcing.request.subjects]
-    return GateAsked(request, plan, judged, ladder_models(catalogue, enforcing.ladder))
+    return GateAsked(request, plan, judged, enforcing.ladder.cards)
 
 
 async def _with_room(

@@ -19,6 +19,7 @@ from circletake.domain.kinds import Kind, Quality
 from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelCard, ModelFault
 from circletake.usecases.choice.choose_model import Chosen, ProductionModels, choose_model
+from circletake.usecases.choice.production_catalogue import ProductionCatalogue
 
 SHIPPED = load_catalogue(offline=True)
 SD35 = "stability.sd3-5-large-v1:0"
@@ -197,3 +198,15 @@ def test_each_mark_comes_once_as_the_end_comes_nearer() -> None:
 def test_a_late_look_finds_the_newest_mark_only() -> None:
     """Whoever looks ten days before the end for the first time is told 14, not 180 to 14."""
     assert mark_reached(DAY + timedelta(days=10), DAY) == 14
+
+
+def test_what_chooses_models_by_itself_sees_only_what_a_locked_production_allows() -> None:
+    """An enforcement's ladder finds the locked model and the allowed ones for that kind, as they are kept; other kinds
+    stay as they are."""
+    later = catalogue(shipped(CORE), shipped(SD35), edited())
+    models = ProductionModels({Kind.CONCEPT_ART.value: locked(ULTRA, CORE)})
+    seen = ProductionCatalogue(later, models, {Kind.CONCEPT_ART, Kind.ELEMENT})
+    makers = {card.id: card.fingerprint for card in seen.all() if Kind.CONCEPT_ART in card.kinds}
+    assert makers == {model: shipped(model).fingerprint for model in (CORE, ULTRA)}
+    others = {card.id for card in seen.all() if Kind.CHARACTER_SHEET in card.kinds}
+    assert others == {CORE, ULTRA, SD35}

@@ -150,4 +150,4 @@ async def _enforce(session: TenantSession, checks: Checks, each: CheckedLine, no
     except Refused as refused:
         each.refusal = refusal_of(refused)
     else:
-        each.asked = gate_asked(checks.catalogue, each.request, each.plan, each.enforcing)
+        each.asked = gate_asked(each.request, each.plan, each.enforcing)

@@ -1,6 +1,6 @@
 """What a production's packs would say of a request: a dry run. Writes nothing and calls nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,9 +17,9 @@ from circletake.ports.policies import PolicyShelf
 from circletake.records.context import Production, Shot
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.choice.choose_model import choose_model, production_models
 from circletake.usecases.permission.depictions import depictions
 from circletake.usecases.plan_generation import GenerationRequest, plan_consistency, plan_generation
-from circletake.usecases.plan_ladder import ladder_models
 from circletake.usecases.policy.evaluate import evaluate_policies
 from circletake.usecases.policy.facts_of import facts_of
 
@@ -41,7 +41,7 @@ async def try_policies(
     """
     async with database.tenant(tenant_id) as session:
         production, shot, inputs = await _context(session, tenant_id, request)
-        card = _card(catalogue, request)
+        card = await _card(session, catalogue, tenant_id, request, now)
         judged = [each.character_id for each in request.consistency.subjects] if request.consistency else []
         found = await depictions(
             session,
@@ -80,7 +80,7 @@ async def _climbs_to(
     tenant_id: UUID,
     request: GenerationRequest,
     now: datetime,
-) -> list[ModelCard]:
+) -> Sequence[ModelCard]:
     """The models that its enforcement may climb to, as far as an incomplete request says it."""
     asked = request.consistency
     if asked is None:
@@ -90,18 +90,29 @@ async def _climbs_to(
         enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
     except Invalid:
         return [card for each in asked.other_models or () if (card := catalogue.get(each)) is not None]
-    return [] if enforcing is None else ladder_models(catalogue, enforcing.ladder)
+    return [] if enforcing is None else enforcing.ladder.cards
 
 
-def _card(catalogue: ModelCatalogue, request: GenerationRequest) -> ModelCard:
-    if request.model is None:
-        return catalogue.default_for(request.kind)
-    card = catalogue.get(request.model)
-    if card is None:
-        raise Invalid(
-            [Violation("/model", "unknown_model", "There is no such model: GET /v1/models lists them.")]
-        )
-    return card
+async def _card(
+    session: TenantSession,
+    catalogue: ModelCatalogue,
+    tenant_id: UUID,
+    request: GenerationRequest,
+    now: datetime,
+) -> ModelCard:
+    """The model that the production would run it on. One that has ended is asked about all the same."""
+    chosen = choose_model(
+        catalogue,
+        await production_models(session, tenant_id, request.production_id),
+        kind=request.kind,
+        asked=request.model,
+        quality=request.quality,
+        on=now.date(),
+        slots=request.inputs.keys(),
+    )
+    if chosen.card is None:
+        raise Invalid(chosen.violations)
+    return chosen.card
 
 
 async def _context(
