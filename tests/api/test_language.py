@@ -210,6 +210,21 @@ async def test_a_request_waits_during_a_labour_action_and_can_be_canceled(studio
     assert nothing.json["code"] == "nothing_written"
 
 
+async def test_a_production_locks_a_language_model_as_any_other(studio: Studio) -> None:
+    """Requests go to the production's choice, and one that names another model is refused."""
+    production = (await studio.production())["id"]
+    everybody = await studio.everybody()
+    choice = f"/v1/productions/{production}/models/script_breakdown"
+    locked = await everybody.call("PUT", choice, json={"model": MICRO})
+    assert locked.status == 201, locked.body
+    asked = {"production_id": production, "text": PAGE}
+    other = await studio.post("/v1/script-breakdowns", {**asked, "model": "us.amazon.nova-2-lite-v1:0"})
+    assert [(each["pointer"], each["code"]) for each in other.json["errors"]] == [("/model", "model_locked")]
+    made = await studio.post("/v1/script-breakdowns", asked)
+    assert (made.status, made.json["model"]) == (202, MICRO)
+    assert made.json["model_lock_id"] is not None
+
+
 async def test_what_a_model_would_not_take_is_refused_before_anything_is_spent(studio: Studio) -> None:
     """A page that is too long is never cut; a model that writes nothing is named as such."""
     production = (await studio.production())["id"]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 
-from circletake.dialects.registry import language_for
+from circletake.dialects.registry import LANGUAGES, language_for
 from circletake.domain.costs import cost_of_tokens
 from circletake.domain.errors import Conflict, Invalid, invalid
 from circletake.domain.kinds import Kind, Quality
@@ -229,6 +229,8 @@ def _choose(
     chosen = choose_model(catalogue, models, kind=task, asked=asked, quality=Quality.FULL, on=_today())
     if chosen.violations or chosen.card is None:
         raise Invalid(chosen.violations)
+    if chosen.card.dialect not in LANGUAGES:  # what a lock has kept
+        raise invalid("/model", "model_gone", "This version can't ask the model any more: choose another.")
     return chosen.card, chosen.lock_id
 
 
