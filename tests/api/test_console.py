@@ -10,7 +10,7 @@ import services.api.console
 from tests.gateway import Client
 
 VENDORED = Path(services.api.console.__file__).parent / "static" / "swagger-ui"
-PAGES = ["/", "/console", "/console/sign-in", "/admin/console"]
+PAGES = ["/", "/console", "/console/models", "/console/sign-in", "/admin/console"]
 
 
 def policy_of(headers: dict[str, str]) -> dict[str, list[str]]:

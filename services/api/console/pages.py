@@ -15,6 +15,8 @@ FILES = {
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css"),
     "favicon.png": ("swagger-ui/favicon-32x32.png", "image/png"),
     "console.js": ("console.js", "text/javascript"),
+    "models.js": ("models.js", "text/javascript"),
+    "person.js": ("person.js", "text/javascript"),
     "sign-in.js": ("sign-in.js", "text/javascript"),
     "pages.css": ("pages.css", "text/css"),
 }
@@ -75,12 +77,36 @@ def console_page(*, title: str, document: str, other_title: str, other: str, peo
         title=escape(f"{title} · Circletake"),
         styles=_sheet("swagger-ui.css") + _sheet("pages.css"),
         bar=escape(title),
-        links=(_PERSON if people else "")
+        links=(_PERSON + '<a href="/console/models">Models</a>' if people else "")
         + f'<a href="{escape(other)}">{escape(other_title)}</a>'
         + f'<a href="{escape(document)}">OpenAPI document</a>',
         body=f'<div id="console" data-document="{escape(document)}"></div>'
         + _script("swagger-ui-bundle.js")
+        + _script("person.js")
         + _script("console.js"),
+    )
+
+
+_MODELS = """<main class="page broad" id="models-page">
+<h1>Models</h1>
+<p id="told" role="status"></p>
+<form id="key-form" class="key" hidden><label for="key">Prices and terms are for studios: <a href="/console/sign-in">sign in</a>,
+or read them with an API key. It is kept nowhere.</label>
+<input id="key" type="password" name="key" autocomplete="off" spellcheck="false" maxlength="4000" required>
+<button type="submit">Show the catalogue</button></form>
+<div id="tables"></div>
+<noscript><p>This page needs JavaScript, to send your sign-in with the request for the tables.</p></noscript>
+</main>"""
+
+
+def models_page() -> str:
+    """Return the page of the catalogue, empty: its script asks for the tables as the person who signed in."""
+    return _PAGE.format(
+        title="Models · Circletake",
+        styles=_sheet("pages.css"),
+        bar="Models",
+        links=_PERSON + '<a href="/console">Studio console</a>',
+        body=_MODELS + _script("person.js") + _script("models.js"),
     )
 
 
@@ -125,7 +151,8 @@ studio's own bucket, and hands back takes that can be reviewed, proved and defen
 <ul class="doors">
 <li><h2><a href="/console">Studio console</a></h2>
 <p>Productions, media, generations, takes and webhooks. Authorise with an API key, <code>ct_live_…</code>, or
-<a href="/console/sign-in">sign in</a>: people circle, keys don't.</p></li>
+<a href="/console/sign-in">sign in</a>: people circle, keys don't. <a href="/console/models">Models</a>: who serves
+what, at what price, until when.</p></li>
 <li><h2><a href="/admin/console">Operator console</a></h2>
 <p>Tenants, keys, queue, dead letters, models. Authorise with the operator's key.</p></li>
 </ul>

@@ -7,15 +7,20 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from circletake.domain.errors import NotFound, Unavailable
+from circletake.kit import clock
+from services.api.auth import Reader
+from services.api.console.models_page import models_tables
 from services.api.console.pages import (
     FILES,
     SECURITY,
     STATIC,
     console_page,
     index_page,
+    models_page,
     security_for,
     sign_in_page,
 )
+from services.api.schemas.models import ModelReply
 from services.api.wiring import Gateway, gateway
 
 _STUDIO = re.compile(r"[a-z][a-z0-9-]{1,39}")
@@ -57,6 +62,21 @@ async def sign_in(desk: Annotated[Gateway, Depends(gateway)], request: Request) 
         told = "There is no sign-in for this studio here: check its name, or ask the operator."
         return HTMLResponse(sign_in_page(studio=studio, told=told), 404, headers=SECURITY)
     return HTMLResponse(sign_in_page(studio=studio, start=start), headers=security_for(start))
+
+
+@router.get("/console/models")
+async def models() -> HTMLResponse:
+    """The catalogue for people to read, empty until its script asks for the tables."""
+    return HTMLResponse(models_page(), headers=SECURITY)
+
+
+@router.get("/console/models/tables")
+async def models_in_tables(_: Reader, desk: Annotated[Gateway, Depends(gateway)]) -> HTMLResponse:
+    """The tables, for who may read `GET /v1/models`."""
+    today = clock.now().date()
+    models = [ModelReply.of(card, desk.catalogue, today) for card in desk.catalogue.all()]
+    headers = {**SECURITY, "Cache-Control": "private, no-cache"}
+    return HTMLResponse(models_tables(models, today), headers=headers)
 
 
 @admin_router.get("/admin/console")

@@ -1,15 +1,18 @@
 """The catalogue and quotes on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
+from circletake.dialects.checks import prompt_rule, required_slots, taken_slots
+from circletake.domain import costs
 from circletake.domain.availability import lifecycle_on
 from circletake.domain.controls import CONTROLS, SEED_MAX, SEED_MIN, json_schema
 from circletake.domain.kinds import RULES, InputSlot, Kind
+from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelCard, ModelUse, PriceUnit
 from circletake.ports import ModelCatalogue
 from circletake.usecases.quote_generation import Purpose, Quoted
@@ -23,10 +26,17 @@ class KindReply(Reply):
     """What this model may be asked for, and what such a request needs."""
 
     kind: Kind
-    default: bool = Field(description="This model runs the kind when a request names none")
+    default: bool = Field(
+        description="This model runs the kind when neither a request nor its production names one"
+    )
+    draft_default: bool = Field(description="The same for drafts")
+    per_take_usd: Decimal | None = Field(
+        description="One take without any controls; null: it isn't sold so, or has ended"
+    )
     prompt: str = Field(description="required, optional or refused")
+    search_prompt: str = Field(description="required or refused")
     shot_required: bool
-    required_inputs: list[InputSlot]
+    required_inputs: list[InputSlot] = Field(description="What this model can't do without")
     optional_inputs: list[InputSlot]
     on_plate: bool = Field(description="The result is laid back onto the plate; outside it nothing changes")
 
@@ -73,13 +83,22 @@ class ModelReply(Reply):
         description="Empty for a model that makes no takes: a generation that names it is refused"
     )
     uses: list[ModelUse] = Field(
-        description="What it does for consistency: `embedding`, a vector per picture; `judge`, a second opinion"
+        description="What it does beside or instead of takes: `embedding`, a vector per picture; `judge`, a second opinion;"
+        " `language`, script breakdowns and proposed prompts"
+    )
+    default_for_tasks: list[LanguageTask] = Field(
+        description="The language tasks that it runs when neither a request nor its production names a model"
+    )
+    version: str | None = Field(description="As its id ends, or its entry says")
+    fingerprint: str = Field(
+        description="Of all that decides what it is sent and makes; another one under the same id is another model"
     )
     mode: Literal["sync", "async"]
     regions: list[str]
     lifecycle: Literal["active", "legacy", "eol"] = Field(description="Today; an `eol` model is refused")
-    eol_on: date | None
-    successor: str | None
+    eol_on: date | None = Field(description="When it ends, or ended")
+    days_left: int | None = Field(description="Until it ends; 0 once it has; null while no end is announced")
+    successor: str | None = Field(description="What to use instead")
     price: PriceReply
     controls: list[ControlSpec]
     seed: SeedSpec
@@ -101,12 +120,16 @@ class ModelReply(Reply):
             "id": card.id,
             "name": card.name,
             "provider": card.provider,
-            "kinds": [_kind(kind, card, catalogue) for kind in sorted(card.kinds)],
+            "kinds": [_kind(kind, card, catalogue, today) for kind in sorted(card.kinds)],
             "uses": sorted(card.uses),
+            "default_for_tasks": [task for task in LanguageTask if catalogue.default_for(task).id == card.id],
+            "version": card.version,
+            "fingerprint": card.fingerprint,
             "mode": card.mode,
             "regions": list(card.regions),
             "lifecycle": lifecycle_on(card, today),
             "eol_on": card.eol_on,
+            "days_left": days_left(card, today),
             "successor": card.successor,
             "price": PriceReply.model_validate(card.price),
             "controls": [_control(name, card) for name in card.controls],
@@ -123,18 +146,137 @@ class ModelList(Reply):
     data: list[ModelReply]
 
 
-def _kind(kind: Kind, card: ModelCard, catalogue: ModelCatalogue) -> KindReply:
+class MatrixCell(Reply):
+    """A model that serves a kind, a language task or a use, with what a tool needs to offer it."""
+
+    model: str
+    name: str
+    provider: str
+    default: bool
+    draft_default: bool
+    lifecycle: Literal["active", "legacy"]
+    days_left: int | None
+    unit: PriceUnit
+    usd: Decimal = Field(description="Per unit, as in the model's `price`")
+    per_take_usd: Decimal | None
+    confirmed: bool = Field(description="The price was read in the provider's or AWS's own documentation")
+    regions: list[str]
+    seed: Literal["honoured", "unsupported"]
+    prompt: str | None = Field(description="required, optional or refused; null for what makes no takes")
+    required_inputs: list[InputSlot]
+    optional_inputs: list[InputSlot]
+    controls: list[str]
+
+    @classmethod
+    def of_kind(cls, card: ModelCard, catalogue: ModelCatalogue, today: date, kind: Kind) -> "MatrixCell":
+        served = _kind(kind, card, catalogue, today)
+        return cls(
+            **_cell(card, today),
+            default=served.default,
+            draft_default=served.draft_default,
+            per_take_usd=served.per_take_usd,
+            prompt=served.prompt,
+            required_inputs=served.required_inputs,
+            optional_inputs=served.optional_inputs,
+        )
+
+    @classmethod
+    def of_other(cls, card: ModelCard, today: date, *, default: bool = False) -> "MatrixCell":
+        return cls(
+            **_cell(card, today),
+            default=default,
+            draft_default=False,
+            per_take_usd=None,
+            prompt=None,
+            required_inputs=[],
+            optional_inputs=[],
+        )
+
+
+def _cell(card: ModelCard, today: date) -> dict[str, Any]:
+    return {
+        "model": card.id,
+        "name": card.name,
+        "provider": card.provider,
+        "lifecycle": lifecycle_on(card, today),
+        "days_left": days_left(card, today),
+        "unit": card.price.unit,
+        "usd": card.price.usd,
+        "confirmed": card.price.confirmed,
+        "regions": list(card.regions),
+        "seed": card.seed,
+        "controls": list(card.controls),
+    }
+
+
+class ModelMatrix(Reply):
+    """Who serves what today, the default first, then the cheapest. Ended models aren't in it."""
+
+    kinds: dict[Kind, list[MatrixCell]]
+    tasks: dict[LanguageTask, list[MatrixCell]]
+    uses: dict[ModelUse, list[MatrixCell]]
+
+    @classmethod
+    def of_catalogue(cls, catalogue: ModelCatalogue, today: date) -> "ModelMatrix":
+        live = [card for card in catalogue.all() if lifecycle_on(card, today) != "eol"]
+        return cls(
+            kinds={
+                kind: _ordered(
+                    MatrixCell.of_kind(card, catalogue, today, kind) for card in live if kind in card.kinds
+                )
+                for kind in Kind
+            },
+            tasks={
+                task: _ordered(
+                    MatrixCell.of_other(card, today, default=catalogue.default_for(task).id == card.id)
+                    for card in live
+                    if ModelUse.LANGUAGE in card.uses
+                )
+                for task in LanguageTask
+            },
+            uses={
+                use: _ordered(MatrixCell.of_other(card, today) for card in live if use in card.uses)
+                for use in ModelUse
+            },
+        )
+
+
+def _ordered(cells: Iterable[MatrixCell]) -> list[MatrixCell]:
+    return sorted(cells, key=lambda each: (not each.default, each.per_take_usd or each.usd, each.model))
+
+
+def _kind(kind: Kind, card: ModelCard, catalogue: ModelCatalogue, today: date) -> KindReply:
     rule = RULES[kind]
-    fits = card.limits.get("inputs", {})
+    required = required_slots(kind, card)
     return KindReply(
         kind=kind,
         default=catalogue.default_for(kind).id == card.id,
-        prompt=rule.prompt,
+        draft_default=is_draft_default(catalogue, kind, card),
+        per_take_usd=None if lifecycle_on(card, today) == "eol" else per_take(card, kind),
+        prompt=prompt_rule(kind, card),
+        search_prompt=rule.search,
         shot_required=rule.needs_shot,
-        required_inputs=sorted(rule.required),
-        optional_inputs=sorted(slot for slot in rule.optional if slot.value in fits),
+        required_inputs=sorted(required),
+        optional_inputs=sorted(taken_slots(kind, card) - required),
         on_plate=rule.on_plate,
     )
+
+
+def is_draft_default(catalogue: ModelCatalogue, kind: Kind, card: ModelCard) -> bool:
+    return (catalogue.draft_for(kind).model or catalogue.default_for(kind).id) == card.id
+
+
+def per_take(card: ModelCard, kind: Kind) -> Decimal | None:
+    """Return what a take without controls costs; None where the card has no price for that."""
+    try:
+        return costs.quote(card, kind, 1, {}).per_take
+    except ValueError:
+        return None
+
+
+def days_left(card: ModelCard, today: date) -> int | None:
+    """Return the days until the model ends, 0 once it has; None while no end is announced."""
+    return None if card.eol_on is None else max(0, (card.eol_on - today).days)
 
 
 # the limits of these hold in the model's pixels, and depend on the plate
