@@ -9,11 +9,11 @@ import asyncio
 import json
 import statistics
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.report import Measure, spread
 from benchmarks.studio import Studio
+from circletake.kit import clock
 
 ACCEPT_SECONDS, PAUSE_SECONDS, LOOK_RATIO = 10.0, 2.0, 2.0
 SHOTS, TAKES = 350, 20
@@ -88,7 +88,7 @@ async def _ask(studio: Studio, shots: int, takes: int) -> tuple[float, str]:
 
 async def _pause(studio: Studio, place: str) -> float:
     """Pause; return the seconds from asking for it to the last call to a model."""
-    asked = datetime.now(UTC)
+    asked = clock.now()
     await _do(studio, f"{place}/pause")
     await asyncio.sleep(3.0)  # whatever were to follow would have
     last = await studio.rows.fetchval(_LAST_CALL, place.rsplit("/", 1)[-1])

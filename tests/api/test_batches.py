@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,48 +68,30 @@ async def told(studio: Client, batch_id: str) -> list[str]:
     return found
 
 
-async def test_the_same_rows_in_three_forms_are_the_same_requests(studio: Studio, production: str) -> None:
+def examples() -> dict[str, str]:
+    """The files that the documentation shows, by their form."""
+    text = (Path(__file__).parents[2] / "docs" / "batches.md").read_text()
+    return dict(re.findall(r"```(jsonl|csv|json)\n(.*?)```", text, re.DOTALL))
+
+
+async def test_the_documents_three_files_are_the_same_requests(studio: Studio, production: str) -> None:
     """CSV, JSON lines and a timeline that say the same are planned and priced alike."""
-    csv = "shot,kind,prompt,takes,control.aspect_ratio,seed\nS_001,concept_art,a pier,2,16:9,7\nS_002,concept_art,,2,16:9,\n"
-    lines = (
-        '{"defaults": {"kind": "concept_art", "takes": 2, "controls": {"aspect_ratio": "16:9"}}}\n'
-        '{"shot": "S_001", "prompt": "a pier", "seed": 7}\n{"shot": "S_002"}\n'
-    )
-    clips = [
-        {
-            "OTIO_SCHEMA": "Clip.2",
-            "name": "S_001_v002",
-            "metadata": {"circletake": {"prompt": "a pier", "seed": 7}},
-        },
-        {"OTIO_SCHEMA": "Gap.1", "name": ""},
-        {"OTIO_SCHEMA": "Clip.2", "name": "S_002", "metadata": {}},
-    ]
-    defaults = {"kind": "concept_art", "takes": 2, "controls": {"aspect_ratio": "16:9"}}
-    timeline = {
-        "OTIO_SCHEMA": "Timeline.1",
-        "metadata": {"circletake": {"defaults": defaults}},
-        "tracks": {
-            "OTIO_SCHEMA": "Stack.1",
-            "children": [{"OTIO_SCHEMA": "Track.1", "kind": "Video", "children": clips}],
-        },
-    }
+    shown = examples()
     said = []
-    for file, form in (
-        (csv, "text/csv"),
-        (lines, JSONL),
-        (json.dumps(timeline), "application/vnd.opentimelineio+json"),
+    for form, content_type in (
+        ("jsonl", JSONL),
+        ("csv", "text/csv"),
+        ("json", "application/vnd.opentimelineio+json"),
     ):
-        answer = await send(studio, production, file, form, dry_run=True)
+        answer = await send(studio, production, shown[form], content_type, dry_run=True)
         assert answer.status == 200, answer.body
         assert answer.json["batch"] is None
-        said.append(
-            [{name: value for name, value in row.items() if name != "line"} for row in answer.json["rows"]]
-        )
-        assert answer.json["quote"]["models"][0]["takes"] == 2
+        report = answer.json
+        said.append((report["quote"], [{**row, "line": None} for row in report["rows"]]))
     assert said[0] == said[1] == said[2]
-    assert [row["outcome"] for row in said[0]] == ["accepted", "refused"]
-    assert [(each["pointer"], each["code"]) for each in said[0][1]["violations"]] == [
-        ("/prompt", "prompt_required")
+    assert [(row["shot"], row["outcome"], row["takes"]) for row in said[0][1]] == [
+        ("S_001", "accepted", 20),
+        ("S_002", "accepted", 10),
     ]
 
 
