@@ -225,6 +225,38 @@ async def test_a_production_locks_a_language_model_as_any_other(studio: Studio) 
     assert made.json["model_lock_id"] is not None
 
 
+PACK = b"""\
+pack: house-texts
+version: 1
+dated: 2026-11-22
+title: Texts
+sources: {memo: {title: A memo, document: memo 7, date: 2026-11, seen: read}}
+rules:
+  - {id: ai-scripts, says: Ask the story editor., outcome: needs_approval, when: {ai_text: {is: true}}, source: memo}
+  - {id: finals, says: No finals., outcome: prohibited, when: {deliverable_stage: {is: final}}, source: memo}
+"""
+
+
+async def test_a_productions_packs_are_asked_before_a_script_leaves(studio: Studio) -> None:
+    """What they forbid is refused; what needs an approval has to be asked for by somebody who could give it."""
+    production = (await studio.production())["id"]
+    everybody = await studio.everybody()
+    yaml = {"Content-Type": "application/yaml"}
+    await studio.call("POST", "/v1/policy-packs", data=PACK, headers=yaml)
+    await everybody.post("/v1/policy-packs/house-texts/signatures", {"version": 1})
+    chosen = {"packs": [{"pack_id": "house-texts", "version": 1}]}
+    await everybody.call("PUT", f"/v1/productions/{production}/policy-packs", json=chosen)
+    asked = {"production_id": production, "text": PAGE}
+    final = await studio.post("/v1/script-breakdowns", {**asked, "use": {"deliverable_stage": "final"}})
+    assert (final.status, final.json["code"]) == (409, "policy_prohibited")
+    written = {**asked, "use": {"ai_text": True}}
+    by_key = await studio.post("/v1/script-breakdowns", written)
+    assert (by_key.status, by_key.json["code"]) == (409, "approval_needed")
+    assert [each["rule"] for each in by_key.json["rules"]] == ["ai-scripts"]
+    assert (await everybody.post("/v1/script-breakdowns", written)).status == 202
+    assert (await studio.post("/v1/script-breakdowns", asked)).status == 202
+
+
 async def test_what_a_model_would_not_take_is_refused_before_anything_is_spent(studio: Studio) -> None:
     """A page that is too long is never cut; a model that writes nothing is named as such."""
     production = (await studio.production())["id"]

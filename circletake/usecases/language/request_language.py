@@ -38,6 +38,7 @@ from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_characters import character_view, look_view
 from circletake.usecases.find_context import notes_place
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.language.text_policy import Asker, require_allowed
 from circletake.usecases.language.values import LanguageView, close_json, view_of
 from circletake.usecases.ledger import entry_row
 from circletake.usecases.money.budgets import budget_room
@@ -72,7 +73,7 @@ class _Accepted:
 
     task: LanguageTask
     production: Production
-    shot_id: UUID | None
+    shot: Shot | None
     kind: Kind | None
     brief: ScriptPage | PromptBrief
     given: dict[str, Any] = field(repr=False)
@@ -89,11 +90,13 @@ async def request_breakdown(
     *,
     tenant_id: UUID,
     actor: Actor,
+    asker: Asker,
     asked: BreakdownAsked,
     claim: IdempotencyClaim | None,
     answer: Callable[[LanguageView], Answer],
 ) -> Answer:
-    """Accept a script page. Raises Invalid, or Conflict `budget_exhausted`; then nothing has been written."""
+    """Accept a script page. Raises Invalid, or Conflict `policy_prohibited`, `approval_needed` or `budget_exhausted`;
+    then nothing has been written."""
     async with database.tenant(tenant_id) as session:
         remembered = await replay(session, seal, tenant_id, claim)
         if remembered is not None:
@@ -108,7 +111,7 @@ async def request_breakdown(
         accepted = _Accepted(
             task=LanguageTask.SCRIPT_BREAKDOWN,
             production=production,
-            shot_id=None,
+            shot=None,
             kind=None,
             brief=ScriptPage(asked.text),
             given={"text": asked.text},
@@ -117,7 +120,7 @@ async def request_breakdown(
             use=asked.use,
             external_ref=asked.external_ref,
         )
-        return await _accept(session, seal, actor, accepted, claim, answer)
+        return await _accept(session, seal, actor, asker, accepted, claim, answer)
 
 
 async def request_prompt(
@@ -127,11 +130,12 @@ async def request_prompt(
     *,
     tenant_id: UUID,
     actor: Actor,
+    asker: Asker,
     asked: PromptAsked,
     claim: IdempotencyClaim | None,
     answer: Callable[[LanguageView], Answer],
 ) -> Answer:
-    """Accept notes to propose a prompt from. Raises Invalid, or Conflict `budget_exhausted`."""
+    """Accept notes to propose a prompt from. Raises what `request_breakdown` raises."""
     if not takes_prompt(asked.kind):
         raise invalid("/kind", "no_prompt", f"A generation of the kind {asked.kind.value} takes no prompt.")
     async with database.tenant(tenant_id) as session:
@@ -167,7 +171,7 @@ async def request_prompt(
         accepted = _Accepted(
             task=LanguageTask.SHOT_PROMPT,
             production=production,
-            shot_id=shot.id,
+            shot=shot,
             kind=asked.kind,
             brief=prompt_brief(asked.kind, given, [brief for _, brief in characters]),
             given=given,
@@ -176,7 +180,7 @@ async def request_prompt(
             use=asked.use,
             external_ref=asked.external_ref,
         )
-        return await _accept(session, seal, actor, accepted, claim, answer)
+        return await _accept(session, seal, actor, asker, accepted, claim, answer)
 
 
 def prompt_brief(kind: Kind, given: dict[str, Any], characters: Sequence[CharacterBrief]) -> PromptBrief:
@@ -249,6 +253,7 @@ async def _accept(
     session: TenantSession,
     seal: Seal,
     actor: Actor,
+    asker: Asker,
     accepted: _Accepted,
     claim: IdempotencyClaim | None,
     answer: Callable[[LanguageView], Answer],
@@ -258,19 +263,28 @@ async def _accept(
     if found:
         raise Invalid(found)
     tenant_id = accepted.production.tenant_id
+    policy = await require_allowed(
+        session,
+        seal,
+        asker,
+        production=accepted.production,
+        shot=accepted.shot,
+        card=accepted.card,
+        use=accepted.use,
+    )
     estimate = cost_of_tokens(accepted.card, *dialect.at_most(accepted.brief, accepted.card))
     room = await budget_room(
         session,
         tenant_id=tenant_id,
         production_id=accepted.production.id,
-        shot_id=accepted.shot_id,
+        shot_id=accepted.shot.id if accepted.shot else None,
         amount=estimate,
     )
     if not room.room:
         raise Conflict(room.lines[0].says, code="budget_exhausted")
     row = _row(seal, actor, accepted)
     await session.execute(insert(LanguageRequest).values(row))
-    await session.execute(insert(LedgerEntry).values(_ledger_row(seal, row)))
+    await session.execute(insert(LedgerEntry).values(_ledger_row(seal, row, policy)))
     await session.execute(
         insert(Step).values(
             id=new_id(),
@@ -296,7 +310,7 @@ def _row(seal: Seal, actor: Actor, accepted: _Accepted) -> dict[str, Any]:
         "created_at": clock.now(),
         "task": accepted.task.value,
         "production_id": accepted.production.id,
-        "shot_id": accepted.shot_id,
+        "shot_id": accepted.shot.id if accepted.shot else None,
         "kind": accepted.kind.value if accepted.kind else None,
         "model_id": accepted.card.id,
         "model_lock_id": accepted.lock_id,
@@ -314,8 +328,8 @@ def _row(seal: Seal, actor: Actor, accepted: _Accepted) -> dict[str, Any]:
     }
 
 
-def _ledger_row(seal: Seal, row: dict[str, Any]) -> dict[str, Any]:
-    """Who asked which model for what, with the text as a keyed hash."""
+def _ledger_row(seal: Seal, row: dict[str, Any], policy: dict[str, Any] | None) -> dict[str, Any]:
+    """Who asked which model for what, with the text as a keyed hash, and what the packs said."""
     return entry_row(
         seal,
         tenant_id=row["tenant_id"],
@@ -331,5 +345,6 @@ def _ledger_row(seal: Seal, row: dict[str, Any]) -> dict[str, Any]:
             "model_lock": str(row["model_lock_id"]) if row["model_lock_id"] else None,
             "input_hash": row["input_hash"],
             "use": row["use"],
+            "policy": policy,
         },
     )

@@ -143,6 +143,25 @@ def facts_from(
     )
 
 
+async def facts_of_text(
+    session: TenantSession, *, production: Production, shot: Shot | None, card: ModelCard, use: UseDeclaration
+) -> Facts:
+    """Return what rules may look at of a text that goes to a language model: it makes no picture and depicts nobody,
+    so what only pictures and people have is not said."""
+    place: Around = (shot.id if shot else None, frozenset())
+    around = await read_around(session, tenant_id=production.tenant_id, production=production, places=[place])
+    return Facts(
+        **_declared(use),
+        **of_models([card]),
+        has_shot=shot is not None,
+        prompt_given=True,
+        labour_action=production.labour_action_since is not None,
+        owned_source_only=production.owned_source_only,
+        consultations=frozenset(around[place].consulted),
+        disclosed_to=frozenset(around[place].told),
+    )
+
+
 def _declared(use: UseDeclaration) -> dict[str, Any]:
     said = use.stored()
     return {name: frozenset(value) if isinstance(value, list) else value for name, value in said.items()}

@@ -9,6 +9,7 @@ from circletake.domain.language.words import OPEN_STATES, LanguageTask, RequestS
 from circletake.domain.people import Role
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.language import apply_breakdown, edit_breakdown, find_language, request_language
+from circletake.usecases.language.text_policy import Asker
 from circletake.usecases.language.values import LanguageView
 from services.api.auth import Generator, Reader, person_with, seal_of
 from services.api.keys import Principal
@@ -78,6 +79,7 @@ async def request(
         seal,
         tenant_id=who.tenant_id,
         actor=who.actor,
+        asker=Asker(desk.packs, who.roles),
         asked=body.to_asked(),
         claim=claim,
         answer=answer,

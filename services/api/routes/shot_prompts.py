@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from circletake.domain.language.words import OPEN_STATES, LanguageTask, RequestState
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.language import find_language, request_language
+from circletake.usecases.language.text_policy import Asker
 from circletake.usecases.language.values import LanguageView
 from services.api.auth import Generator, Reader, seal_of
 from services.api.keys import Principal
@@ -49,6 +50,7 @@ async def request(body: ShotPromptBody, who: Generator, desk: Desk, claim: Claim
         seal,
         tenant_id=who.tenant_id,
         actor=who.actor,
+        asker=Asker(desk.packs, who.roles),
         asked=body.to_asked(),
         claim=claim,
         answer=answer,
