@@ -51,7 +51,16 @@ _FILL = """
            gen_random_uuid(), gen_random_uuid(), '{production}', md5('shot' || n % 70)::uuid, 'judge', 'e@1', 'h',
            0.01, 0.000135, case n % 10 when 0 then 'unknown' else 'true' end
     from generate_series(0, 9999) n;
-    analyze takes; analyze generations; analyze evaluator_calls; analyze shots;
+    insert into language_requests (id, tenant_id, task, production_id, model_id, use, state, input, input_hash, version,
+                                   edits, applied, requested_by_person, ledger_entry_id)
+    values (md5('page')::uuid, '{tenant}', 'script_breakdown', '{production}', 'writer', '{{}}', 'succeeded', '', 'h', 1,
+            '[]', '[]', md5('person1')::uuid, gen_random_uuid());
+    insert into language_calls (id, tenant_id, production_id, shot_id, subject_id, model_id, request_hash, estimate_usd, cost_usd,
+                                billed)
+    select gen_random_uuid(), '{tenant}', '{production}', md5('shot1')::uuid, md5('page')::uuid, 'writer', 'h', 0.01, 0.002,
+           case n when 0 then 'unknown' else 'true' end
+    from generate_series(0, 2) n;
+    analyze takes; analyze generations; analyze evaluator_calls; analyze shots; analyze language_calls;
 """
 
 
@@ -94,8 +103,9 @@ async def test_seven_thousand_takes_are_summed_exactly_in_one_query(season: Seas
         filtered=700,
         circled=700,
         cost=7 * 700 * Decimal("0.080001"),
-        unknown=700 * Decimal("0.080001") + 100 * Decimal("0.000135"),
+        unknown=700 * Decimal("0.080001") + 100 * Decimal("0.000135") + Decimal("0.002"),
         judging=900 * Decimal("0.000135"),
+        language=2 * Decimal("0.002"),
     )
     assert total.usage.generation_ratio == 9
     for by in ([each] for each in UsageBy):
