@@ -66,7 +66,12 @@ class Kept:
 async def kept(running: Stack, studio: Studio) -> Kept:
     production = (await studio.production())["id"]
     place = f"/v1/productions/{production}"
-    body = {"production_id": production, "kind": "concept_art", "prompt": "WS a quarry at dawn", "model": CORE}
+    body = {
+        "production_id": production,
+        "kind": "concept_art",
+        "prompt": "WS a quarry at dawn",
+        "model": CORE,
+    }
     made = await studio.post("/v1/generations", body, headers=WAIT)
     [take] = made.json["takes"]
     people = await studio.everybody()
@@ -106,7 +111,9 @@ async def test_a_swapped_model_version_is_caught(kept: Kept) -> None:
     assert drawn.width == 2400
     assert old.tobytes() != new.tobytes()
     for column, picture in enumerate((old, new)):
-        cell = drawn.crop((56 + column * 772, 268, 56 + column * 772 + 744, 268 + 744 * old.height // old.width))
+        cell = drawn.crop(
+            (56 + column * 772, 268, 56 + column * 772 + 744, 268 + 744 * old.height // old.width)
+        )
         assert _apart(cell, picture) < 6 < _apart(cell, (new, old)[column])
 
 

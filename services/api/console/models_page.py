@@ -17,7 +17,7 @@ from circletake.domain.pictures import ModelUse
 from services.api.schemas.models import KindReply, ModelReply
 
 _USES = {
-    ModelUse.LANGUAGE: "words",
+    ModelUse.LANGUAGE: "language",
     ModelUse.EMBEDDING: "embedding",
     ModelUse.JUDGE: "judge",
 }
@@ -35,8 +35,10 @@ def models_tables(models: Sequence[ModelReply], today: date) -> str:
     live = [model for model in models if model.lifecycle != "eol"]
     ended = [model for model in models if model.lifecycle == "eol"]
     parts = [
-        f'<p class="lead">{len(live)} models on {today.isoformat()}, {len(ended)} that have ended.'
-        " The same as <code>GET /v1/models</code>.</p>",
+        (
+            f'<p class="lead">{len(live)} models on {today.isoformat()}, {len(ended)} that have ended.'
+            " The same as <code>GET /v1/models</code>.</p>"
+        ),
         _legend(),
         _matrix(live),
         *(_kind_section(kind, live) for kind in Kind),
@@ -60,7 +62,7 @@ def _legend() -> str:
 
 
 def _matrix(models: Sequence[ModelReply]) -> str:
-    columns = [*Kind, *_USES]
+    columns: list[str] = [*Kind, *_USES]
     heads = "".join(
         f'<th scope="col" class="kind"><span>{escape(words(_USES.get(each, each)))}</span></th>'  # type: ignore[call-overload]
         for each in columns
@@ -71,7 +73,14 @@ def _matrix(models: Sequence[ModelReply]) -> str:
         '<th scope="col" class="wide">Controls</th></tr></thead>'
     )
     groups = []
-    for provider, own in groupby(sorted(models, key=_place), key=lambda model: model.provider):
+    makers = {model.provider for model in models if model.kinds}
+
+    def place(model: ModelReply) -> tuple[bool, str, int, str]:
+        """Who makes takes comes first; of a provider, in the order of the columns."""
+        first = min((columns.index(name) for name in (*_served(model), *model.uses)), default=len(columns))
+        return model.provider not in makers, model.provider.casefold(), first, model.name.casefold()
+
+    for provider, own in groupby(sorted(models, key=place), key=lambda model: model.provider):
         rows = "".join(_matrix_row(model, columns) for model in own)
         groups.append(
             f'<tbody><tr class="group"><th scope="rowgroup" colspan="{len(columns) + 5}">{escape(provider)}'
@@ -80,12 +89,12 @@ def _matrix(models: Sequence[ModelReply]) -> str:
     return f'<table class="matrix"><caption>Who serves what</caption>{head}{"".join(groups)}</table>'
 
 
-def _place(model: ModelReply) -> tuple[str, bool, str]:
-    return model.provider.casefold(), not model.kinds, model.name.casefold()
+def _served(model: ModelReply) -> dict[str, KindReply]:
+    return {each.kind.value: each for each in model.kinds}
 
 
 def _matrix_row(model: ModelReply, columns: Sequence[str]) -> str:
-    served = {each.kind.value: each for each in model.kinds}
+    served = _served(model)
     cells = []
     for column in columns:
         kind = served.get(str(column))
@@ -99,8 +108,8 @@ def _matrix_row(model: ModelReply, columns: Sequence[str]) -> str:
     regions, controls = ", ".join(model.regions), _controls(model)
     return (
         f'<tr><th scope="row">{_name(model)}<span class="more">{escape(regions)}<br>{escape(controls)}</span></th>'
-        f"{''.join(cells)}<td>{_price(model)}</td>"
-        f'<td class="wide">{"<br>".join(map(escape, model.regions))}</td><td>{escape(until(model))}</td>'
+        f'{"".join(cells)}<td class="price">{_price(model)}</td>'
+        f'<td class="wide price">{"<br>".join(map(escape, model.regions))}</td><td>{escape(until(model))}</td>'
         f'<td class="wide controls">{escape(controls)}</td></tr>'
     )
 
@@ -126,7 +135,7 @@ def _price(model: ModelReply) -> str:
     price = model.price
     unit = _UNITS[price.unit]
     if price.usd_output is not None:
-        said = f"${price.usd.normalize():f} in, ${price.usd_output.normalize():f} out<br>{unit}"
+        said = f"${price.usd.normalize():f} in<br>${price.usd_output.normalize():f} out<br>{unit}"
     else:
         said = f"{money(price.usd)} {unit}"
         others = {name: usd for name, usd in price.by_resolution.items() if usd != price.usd}
