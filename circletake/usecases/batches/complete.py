@@ -29,7 +29,8 @@ _COUNTS = text(
 async def generation_finished(session: TenantSession, generation: Generation) -> None:
     """Record `batch.completed` if this was the batch's last. The generation and its takes are locked, and written.
 
-    Whoever comes here holds the batch until it commits, so that of two last ones the second sees the first.
+    Whoever comes here holds the batch until it commits, so that of two last ones the second sees the first. Not its key:
+    whoever writes a generation twice holds that already.
     """
     if generation.batch_id is None:
         return
@@ -39,7 +40,7 @@ async def generation_finished(session: TenantSession, generation: Generation) ->
             .where(
                 GenerationBatch.tenant_id == generation.tenant_id, GenerationBatch.id == generation.batch_id
             )
-            .with_for_update()
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
     ).one()

@@ -132,7 +132,7 @@ async def lock_batch(session: TenantSession, tenant_id: UUID, batch_id: UUID) ->
     batch = await session.scalar(
         select(GenerationBatch)
         .where(GenerationBatch.tenant_id == tenant_id, GenerationBatch.id == batch_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if batch is None:
         raise NotFound("batch")
