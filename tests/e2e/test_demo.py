@@ -66,9 +66,10 @@ def test_every_claim_is_true_and_the_pictures_stay(tmp_path: Path) -> None:
     assert [row[4] for row in told if row[0] != ALTERED] == ["circled"] * 5
     assert (altered[0], altered[-1]) == ("rejected", "circled")
     out = tmp_path / "out"
-    takes = [path for path in out.glob("*_t*.*") if not path.name.startswith("matte")]
+    takes = [path for path in out.glob("*_t*.*") if path.name.startswith(("LFT_", "concept_art_"))]
     assert len(takes) == len(rows)
-    assert len(list(out.glob("*_t01.mp4"))) == 1
+    assert [len(list(out.glob(f"FOG_SB01*.{each}"))) for each in ("pdf", "mp4", "otio")] == [1, 1, 1]
+    assert len(list(out.glob("LFT_*_t01.mp4"))) == 1
     assert len(list(out.glob("contact_sheet_*.jpg"))) == 5
     assert (len(list(out.glob("continuity_*.jpg"))), len(list(out.glob("continuity_*.pdf")))) == (2, 1)
     assert len((out / "ai-register.csv").read_text().splitlines()) == len(rows) + 1
@@ -76,6 +77,7 @@ def test_every_claim_is_true_and_the_pictures_stay(tmp_path: Path) -> None:
     shown = [
         *out.glob("LFT_*_t*.*"),
         *out.glob("continuity_*"),
+        *out.glob("FOG_*"),
         *out.glob("reference_*"),
         *out.glob("wrong_*"),
     ]

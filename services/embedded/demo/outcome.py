@@ -67,11 +67,13 @@ class Chapter:
 
 @dataclass(slots=True)
 class Outcome:
-    """What is left to show: takes, contact sheets, the chapter with the character, and the register as CSV."""
+    """What is left to show: takes, contact sheets, the chapter with the character, what came of the script page, and the
+    register as CSV."""
 
     takes: list[Take] = field(default_factory=list)
     sheets: list[Output] = field(default_factory=list)
     chapter: Chapter = field(default_factory=Chapter)
+    season: list[Output] = field(default_factory=list)
     register: str = ""
 
     @property

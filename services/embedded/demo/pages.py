@@ -10,6 +10,12 @@ from pathlib import Path
 from services.embedded.demo.outcome import Chapter, Outcome, path_of
 from services.embedded.demo.show import table
 
+_SEASON = {
+    "application/pdf": "the storyboard",
+    "video/mp4": "the animatic",
+    "application/vnd.opentimelineio+json": "its timing, for an editor",
+    "image/png": "the draft, and what was finished of it",
+}
 _LIST = ".circletake-demo.json"
 _STYLE = """\
 body { margin: 2rem; background: #16181c; color: #d8dade; font: 15px/1.5 system-ui, sans-serif; }
@@ -87,6 +93,8 @@ def write_index(folder: Path, outcome: Outcome, title: str, inputs: list[str]) -
         figures.append(_figure(Path(sheet.media["name"]).name, "contact sheet"))
         parts.append(_section(kind.replace("_", " ").capitalize(), figures))
     parts += _continuity(outcome.chapter)
+    made = [_figure(path_of(Path(), one).name, _SEASON[one.media["media_type"]]) for one in outcome.season]
+    parts.append(_section("From a script page to a circled panel", made))
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>Circletake demo</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
@@ -140,7 +148,7 @@ def _figure(name: str, caption: str, *, circled: bool = False, wide: bool = Fals
     frame = ' class="wide"' if wide else ""
     if name.endswith(".mp4"):
         shown = f'<video src="{source}"{mark} controls loop muted></video>'
-    elif name.endswith((".tif", ".tiff", ".pdf")):  # no browser shows it among others
+    elif name.endswith((".tif", ".tiff", ".pdf", ".otio")):  # no browser shows it among others
         shown = f'<a href="{source}">{source}</a>'
     else:
         shown = f'<a href="{source}"><img src="{source}"{mark} alt=""></a>'

@@ -19,6 +19,7 @@ from services.embedded.demo.permission import Permission
 from services.embedded.demo.plates import Material
 from services.embedded.demo.proof import Proof
 from services.embedded.demo.receiver import Event, Receiver
+from services.embedded.demo.season import Season
 from services.embedded.demo.show import Show, Untrue
 from services.embedded.demo.studio import Output, Studio
 from services.embedded.sign_in.local import LocalSignIn
@@ -35,6 +36,10 @@ _EVENTS = (
     "reference.inspected",
     "consistency_check.finished",
     "consistency_enforcement.finished",
+    "script_breakdown.finished",
+    "batch.completed",
+    "storyboard.drawn",
+    "animatic.finished",
 )
 _WORK_SECONDS = 600.0
 _SUPERVISOR = "Ada Marsh"
@@ -72,7 +77,10 @@ class Story:
             outcome.chapter = await chapter.tell()
             permission = Permission(studio, models, self._show)
             await permission.tell()
-            outcome.chapter.events += permission.events
+            season = Season(studio, self._show, self._folder)
+            await season.tell()
+            outcome.season = season.files
+            outcome.chapter.events += permission.events + season.events
             await self._proof.manifests(studio, outcome)
             await self._proof.webhooks(receiver, outcome)
             await self._proof.walls(studio, stranger, outcome)
