@@ -200,15 +200,7 @@ async def theirs(studio: Studio) -> dict[str, str]:
         f"/v1/characters/{ghost}/synthetic-performer-notices",
         {"value_statement": "nobody could play it", "notice_on": "2026-11-01"},
     )
-    board = await studio.post(
-        "/v1/storyboards", {"production_id": production["id"], "title": "a secret board"}
-    )
-    drawn = f"/v1/storyboards/{board.json['id']}"
-    panels = await studio.call(
-        "PUT", f"{drawn}/panels", json={"panels": [{"take_id": take["id"]}]}, headers={"If-Match": "*"}
-    )
-    drawing = await studio.post(f"{drawn}/drawings")
-    animatic = await studio.post(f"{drawn}/animatics", {})
+    boards = await _storyboard(studio, production["id"], take["id"])
     cleared = await everybody.post(
         f"/v1/shots/{shot['id']}/clearances", BODIES["POST /v1/shots/{shot_id}/clearances"]
     )
@@ -261,12 +253,9 @@ async def theirs(studio: Studio) -> dict[str, str]:
         "golden_shot_id": golden.json["id"],
         "golden_run_id": golden_run.json["id"],
         "disclosure_id": disclosed.json["id"],
+        **boards,
         "clearance_id": cleared.json["id"],
         "kind": "concept_art",
-        "storyboard_id": board.json["id"],
-        "panel_id": panels.json["panels"][0]["id"],
-        "drawing_id": drawing.json["id"],
-        "animatic_id": animatic.json["id"],
     }
 
 
@@ -276,6 +265,21 @@ async def _language(studio: Studio, production: str, shot: str) -> dict[str, str
     return {
         "script_breakdown_id": (await studio.post("/v1/script-breakdowns", page)).json["id"],
         "shot_prompt_id": (await studio.post("/v1/shot-prompts", notes)).json["id"],
+    }
+
+
+async def _storyboard(studio: Studio, production_id: str, take_id: str) -> dict[str, str]:
+    """A storyboard of one panel, with what is drawn of it."""
+    board = await studio.post("/v1/storyboards", {"production_id": production_id, "title": "a secret board"})
+    place = f"/v1/storyboards/{board.json['id']}"
+    panels = await studio.call(
+        "PUT", f"{place}/panels", json={"panels": [{"take_id": take_id}]}, headers={"If-Match": "*"}
+    )
+    return {
+        "storyboard_id": board.json["id"],
+        "panel_id": panels.json["panels"][0]["id"],
+        "drawing_id": (await studio.post(f"{place}/drawings")).json["id"],
+        "animatic_id": (await studio.post(f"{place}/animatics", {})).json["id"],
     }
 
 
@@ -445,6 +449,7 @@ async def test_a_batch_cannot_reach_into_another_studio(other_studio: Studio, th
         ("/v1/disclosures", {**TOLD, "production_id": "production_id", "text_ref": "x"}),
         ("/v1/disclosures", {**TOLD, "production_id": None, "take_id": "take_id"}),
         ("/v1/disclosures", {**TOLD, "production_id": None, "media_id": "media_id"}),
+        ("/v1/storyboards", {"production_id": "production_id", "title": "x"}),
         ("/v1/verify", {"take_id": "take_id"}),
         ("/v1/verify", {"media_id": "media_id"}),
     ],
