@@ -19,7 +19,7 @@ from circletake.records.generations import Take
 from circletake.records.golden import GoldenShot
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
-from circletake.usecases.choice.cards import card_of
+from circletake.usecases.choice.cards import card_kept, lock_of
 from circletake.usecases.effective_take import kind_of, model_of
 from circletake.usecases.find_context import find_production
 from circletake.usecases.find_generations import find_generation, find_take
@@ -75,7 +75,9 @@ async def keep_golden(
         if generation.production_id != production_id:
             raise NotFound("take")
         await _require_repeatable(session, take)
-        card = await card_of(session, catalogue, generation, take)
+        model = model_of(generation, take)
+        # as the model is, not as a draft uses it
+        card = await card_kept(session, catalogue, tenant_id, lock_of(generation, take), model)
         golden_id = new_id()
         golden = GoldenShot(
             id=golden_id,
@@ -87,7 +89,7 @@ async def keep_golden(
             take_id=take.id,
             media_id=take.media_id,
             kind=kind_of(generation, take).value,
-            model_id=model_of(generation, take),
+            model_id=model,
             fingerprint=card.fingerprint if card else "",
             seed=take.seed,
             name=seal.close(new.name, place=f"golden_shots.name:{golden_id}"),

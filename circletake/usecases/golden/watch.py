@@ -19,7 +19,6 @@ from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.golden.plan_run import RunScope
 from circletake.usecases.golden.start_run import queue_run
 from circletake.usecases.steps import ClaimedStep, end_step, put_off
-from circletake.usecases.tools import Tools
 
 _ELSEWHERE_SECONDS = 60.0  # until the other processes read the same catalogue
 
@@ -58,20 +57,20 @@ async def queue_golden_watches(database: Database, catalogue: ModelCatalogue, *,
         )
 
 
-async def watch_golden(tools: Tools, step: ClaimedStep) -> None:
+async def watch_golden(database: Database, catalogue: ModelCatalogue, step: ClaimedStep) -> None:
     """Run a `golden_watch` step: `subject_id` is the production. Each change begins one run, and a day of the schedule
     too."""
     assert step.subject_id is not None
     wanted = step.details.get("catalogue")
-    async with tools.database.tenant(step.tenant_id) as session:
-        if wanted is not None and wanted != catalogue_digest(tools.catalogue):
+    async with database.tenant(step.tenant_id) as session:
+        if wanted is not None and wanted != catalogue_digest(catalogue):
             # a roll-out is under way; whoever reads the other catalogue says so when all read one
             if step.attempt == 1:
                 await put_off(session, step, seconds=_ELSEWHERE_SECONDS, trouble="another_catalogue")
                 return
             await _forget(session, step.tenant_id, step.subject_id)
         elif wanted is not None:
-            await _of_catalogue(session, tools.catalogue, step.tenant_id, step.subject_id)
+            await _of_catalogue(session, catalogue, step.tenant_id, step.subject_id)
         else:
             await queue_run(
                 session,

@@ -30,7 +30,7 @@ def handlers(tools: Tools) -> Mapping[str, Handler]:
         await look_at_endings(tools, step)
 
     async def golden_watch(step: ClaimedStep, _: PaidCall) -> None:
-        await watch_golden(tools, step)
+        await watch_golden(tools.database, tools.catalogue, step)
 
     async def consent(step: ClaimedStep, _: PaidCall) -> None:
         await watch_consent(tools, step)
