@@ -21,10 +21,12 @@ from circletake.usecases.find_context import (
     find_sequence,
     find_shot,
     notes_place,
-    view_of,
+    shot_view,
 )
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
+from circletake.usecases.language.written_text import ai_text_used
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.sealed_text import open_text
 
 UNIQUE_VIOLATION = "23505"
 
@@ -200,7 +202,8 @@ async def create_shot(
         shot = Shot(id=shot_id, tenant_id=tenant_id, production_id=production_id, **row)
         session.add(shot)
         await _write(session, "shot of this production")
-        reply = answer(ShotView(shot, values.get("notes")))
+        notes = values.get("notes")
+        reply = answer(ShotView(shot, notes, await ai_text_used(session, seal, tenant_id, notes)))
         await remember(session, seal, tenant_id, claim, reply)
     return reply
 
@@ -216,10 +219,10 @@ async def edit_shot(
         expect(shot.version)
         await _check_sequence(session, tenant_id, shot.production_id, values.get("sequence_id"))
         _check_frames(values.get("frame_in", shot.frame_in), values.get("frame_out", shot.frame_out))
-        if "notes" in values and values["notes"] == view_of(seal, shot).notes:
+        if "notes" in values and values["notes"] == open_text(seal, shot.notes, notes_place(shot.id)):
             values = {name: value for name, value in values.items() if name != "notes"}
         await _change(session, shot, _with_sealed_notes(seal, shot_id, values), expect)
-        return view_of(seal, shot)
+        return await shot_view(session, seal, shot)
 
 
 async def hold_production(session: TenantSession, tenant_id: UUID, production_id: UUID) -> None:

@@ -11,23 +11,26 @@ from circletake.ports import Seal
 from circletake.records.context import Episode, Production, Shot
 from circletake.records.context import Sequence as ShotSequence
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.language.written_text import ai_text_used
 from circletake.usecases.sealed_text import open_text
 
 
 @dataclass(frozen=True, slots=True)
 class ShotView:
-    """A shot with its opened notes."""
+    """A shot with its opened notes, and whether a language model wrote them word for word."""
 
     shot: Shot
     notes: str | None = field(repr=False)
+    notes_ai_generated: bool = False
 
 
 def notes_place(shot_id: UUID) -> str:
     return f"shots.notes:{shot_id}"
 
 
-def view_of(seal: Seal, shot: Shot) -> ShotView:
-    return ShotView(shot, open_text(seal, shot.notes, notes_place(shot.id)))
+async def shot_view(session: TenantSession, seal: Seal, shot: Shot) -> ShotView:
+    notes = open_text(seal, shot.notes, notes_place(shot.id))
+    return ShotView(shot, notes, await ai_text_used(session, seal, shot.tenant_id, notes))
 
 
 async def get_production(database: Database, tenant_id: UUID, production_id: UUID) -> Production:
@@ -47,7 +50,7 @@ async def get_sequence(database: Database, tenant_id: UUID, sequence_id: UUID) -
 
 async def get_shot(database: Database, seal: Seal, tenant_id: UUID, shot_id: UUID) -> ShotView:
     async with database.tenant(tenant_id) as session:
-        return view_of(seal, await find_shot(session, tenant_id, shot_id))
+        return await shot_view(session, seal, await find_shot(session, tenant_id, shot_id))
 
 
 async def list_productions(

@@ -72,6 +72,10 @@ async def test_a_script_page_becomes_shots_that_a_person_kept(studio: Studio) ->
     assert (applied.json["created"], applied.json["sequences_created"]) == (2, ["SC012A", "SC013"])
     shot = await studio.get(f"/v1/shots/{applied.json['rows'][0]['shot_id']}")
     assert shot.json["notes"].endswith("Practical rain.")
+    assert shot.json["notes_ai_generated"] is True
+    own = {"json": {"notes": "Mara, seen from the sea."}, "headers": {"If-Match": shot.headers["ETag"]}}
+    rewritten = await studio.call("PATCH", f"/v1/shots/{shot.json['id']}", **own)
+    assert rewritten.json["notes_ai_generated"] is False
     assert (await studio.get(path)).json["uses"][0]["shots"] == 2
 
 

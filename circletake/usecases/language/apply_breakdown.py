@@ -15,9 +15,9 @@ from circletake.records.language import LanguageRequest
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.import_shots import ImportReport, RowsRefused, import_rows
-from circletake.usecases.language.ai_text import keep_ai_texts
 from circletake.usecases.language.edit_breakdown import require_written
 from circletake.usecases.language.values import calls_of, find_request, view_of
+from circletake.usecases.language.written_text import keep_ai_texts
 from circletake.usecases.ledger import record_entry
 
 _MOST_SHOWN = 100

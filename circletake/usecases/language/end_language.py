@@ -16,9 +16,9 @@ from circletake.kit.hashing import canonical_json
 from circletake.records.language import LanguageCall, LanguageRequest
 from circletake.records.session import TenantSession
 from circletake.usecases.events import wake_dispatcher
-from circletake.usecases.language.ai_text import keep_ai_texts
 from circletake.usecases.language.announce import announce_end
 from circletake.usecases.language.values import close_json, place
+from circletake.usecases.language.written_text import keep_ai_texts
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.money.budgets import settle_call
 from circletake.usecases.steps import ClaimedStep, end_step

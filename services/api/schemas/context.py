@@ -186,10 +186,13 @@ class ShotSummary(Versioned):
 
 class ShotReply(ShotSummary):
     notes: str | None
+    notes_ai_generated: bool = Field(
+        description="A language model wrote the notes, word for word: say so wherever they go"
+    )
 
     @classmethod
     def of_view(cls, view: ShotView) -> "ShotReply":
-        return cls(**cls.fields_of(view.shot), notes=view.notes)
+        return cls(**cls.fields_of(view.shot), notes=view.notes, notes_ai_generated=view.notes_ai_generated)
 
 
 class RowViolation(Reply):
