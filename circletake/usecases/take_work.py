@@ -21,7 +21,7 @@ from circletake.records.media import MediaFile
 from circletake.records.session import TenantSession
 from circletake.usecases.batches.pause import rest_with_batch
 from circletake.usecases.choice.cards import card_of
-from circletake.usecases.choice.fall_back import StandIn, find_stand_in, make_instead, out_of_patience
+from circletake.usecases.choice.fall_back import StandIn, find_stand_in, make_instead, waited_enough
 from circletake.usecases.effective_take import controls_of, kind_of
 from circletake.usecases.end_take import Ending, Then, end_take, one_take
 from circletake.usecases.events import wake_dispatcher
@@ -278,7 +278,7 @@ async def _stand_in(
 async def has_stand_in(tools: Tools, work: TakeWork) -> bool:
     """Whether a take whose model is busy has waited long enough, and another model of the production's may be asked."""
     async with tools.database.tenant(work.step.tenant_id) as session:
-        if not await out_of_patience(session, work.take, tools.patience):
+        if not await waited_enough(session, work.take, tools.patience):
             return False
         generation, takes = await lock_take(session, work.step)
         take = one_take(takes, work.take.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from circletake.adapters.catalogue.files import FileCatalogue, load_catalogue
 from circletake.domain.cards import card_document, card_from
-from circletake.domain.choice.choices import Because, Choice, Fallback, cause_of, stand_ins
+from circletake.domain.choice.choices import (
+    Because,
+    Choice,
+    Fallback,
+    Patience,
+    cause_of,
+    out_of_patience,
+    stand_ins,
+)
 from circletake.domain.choice.endings import MARKS, days_left, mark_reached
 from circletake.domain.choice.kept import FACTS, differences, in_effect
 from circletake.domain.kinds import Kind, Quality
@@ -27,6 +35,7 @@ CORE = "stability.stable-image-core-v1:1"
 ULTRA = "stability.stable-image-ultra-v1:1"
 LOCK = UUID(int=7)
 DAY = date(2026, 11, 22)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MODELS = ["a", "b", "c", "d", "e", "f"]
 
 
@@ -183,6 +192,26 @@ def test_without_a_choice_nothing_stands_in() -> None:
 def test_each_fault_means_one_thing_for_a_fallback(fault: str, because: Because | None) -> None:
     """What says something of the request and not of the model asks no other model."""
     assert cause_of(ModelFault(fault, "x")) is because  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("calls", "enough"),
+    [
+        pytest.param([(None, 0)], False, id="the first busy answer"),
+        pytest.param([(None, 0), ("throttled", 5), ("throttled", 9)], True, id="three in a row"),
+        pytest.param([(None, 0), ("throttled", 61)], True, id="for a minute"),
+        pytest.param([(None, 0), ("unavailable", 5), ("throttled", 9)], False, id="not in a row"),
+        pytest.param(
+            [(None, 0), ("unavailable", 5), ("throttled", 90)], False, id="long ago, and not in a row"
+        ),
+    ],
+)
+def test_a_busy_model_is_waited_for_so_often_and_so_long(
+    calls: list[tuple[str | None, int]], enough: bool
+) -> None:
+    """Another model is asked at the third busy answer in a row, or a minute after the first of them."""
+    begun = [(outcome, NOON - timedelta(seconds=ago)) for outcome, ago in calls]
+    assert out_of_patience(begun, Patience(answers=3, seconds=60), NOON) is enough
 
 
 def test_each_mark_comes_once_as_the_end_comes_nearer() -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +70,19 @@ class Patience:
 
 
 PATIENCE = Patience()
+
+
+def out_of_patience(
+    calls: Sequence[tuple[str | None, datetime | None]], patience: Patience, now: datetime
+) -> bool:
+    """Say whether the newest of a take's calls found its model busy once too often. `calls`: outcome and beginning, the
+    newest first; its own outcome isn't looked at."""
+    if not calls:
+        return False
+    busy = [calls[0], *takewhile(lambda call: call[0] == "throttled", calls[1:])]
+    since = busy[-1][1]
+    waited = since is not None and now - since >= timedelta(seconds=patience.seconds)
+    return len(busy) >= patience.answers or waited
 
 
 def stand_ins(choice: Choice | None, because: Because, tried: Collection[str]) -> Sequence[str]:

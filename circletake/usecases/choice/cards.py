@@ -36,9 +36,12 @@ def at_its_quality(
 
 
 def lock_of(generation: Generation, take: Take) -> UUID | None:
-    """Return the production's choice that a take was made under: its own where it fell back, else its generation's."""
-    own = (take.changes or {}).get("lock_id")
-    return UUID(own) if own else generation.model_lock_id
+    """Return the production's choice that a take was made under: its own where another model makes it, else its
+    generation's."""
+    changes = take.changes or {}
+    if "lock_id" not in changes:
+        return generation.model_lock_id
+    return UUID(changes["lock_id"]) if changes["lock_id"] else None
 
 
 async def card_kept(

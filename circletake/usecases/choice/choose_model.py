@@ -126,6 +126,6 @@ def card_under(catalogue: ModelCatalogue, choice: Choice | None, model_id: str) 
     if choice is None or document is None or (not choice.locked and newest is not None):
         return newest
     kept = card_from(document)
-    if newest is not None and isinstance(choice.purpose, Kind) and kept.dialect not in DIALECTS:
+    if isinstance(choice.purpose, Kind) and kept.dialect not in DIALECTS:
         return newest  # this version of the product no longer speaks what was kept
     return in_effect(kept, newest)

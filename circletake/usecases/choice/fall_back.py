@@ -6,12 +6,10 @@ production has now is ever asked, nothing that refuses the request or breaks `st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import takewhile
 
 from sqlalchemy import exists, select
 
-from circletake.domain.choice.choices import Because, Choice, Patience, stand_ins
+from circletake.domain.choice.choices import Because, Choice, Patience, out_of_patience, stand_ins
 from circletake.domain.errors import Conflict
 from circletake.kit import clock
 from circletake.ports import ModelCatalogue, Seal
@@ -49,19 +47,15 @@ class StandIn:
     because: Because
 
 
-async def out_of_patience(session: TenantSession, take: Take, patience: Patience) -> bool:
-    """Say whether the answer that a take's model was busy, just given and not on record yet, is one too many."""
+async def waited_enough(session: TenantSession, take: Take, patience: Patience) -> bool:
+    """Say whether the answer that a take's model is busy, just given and not on record yet, is one too many."""
     calls = await session.execute(
         select(Invocation.outcome, Invocation.call_started_at)
         .where(Invocation.tenant_id == take.tenant_id, Invocation.take_id == take.id)
         .order_by(Invocation.id.desc())
-        .limit(patience.answers)
+        .limit(max(patience.answers, 50))
     )
-    newest, *before = calls
-    busy = [newest, *takewhile(lambda call: call.outcome == "throttled", before)]
-    first = busy[-1].call_started_at
-    waited = first is not None and clock.now() - first >= timedelta(seconds=patience.seconds)
-    return len(busy) >= patience.answers or waited
+    return out_of_patience([(call.outcome, call.call_started_at) for call in calls], patience, clock.now())
 
 
 async def find_stand_in(

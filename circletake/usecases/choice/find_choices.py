@@ -105,10 +105,8 @@ def _view(
         return KindView(purpose, _standing(catalogue, card.id, card, None, now), None)
 
     def standing(model: str) -> Standing:
-        card = card_under(catalogue, as_choice(row), model)
-        if card is None:
-            raise LookupError("a choice keeps the card of every model that it names")
-        return _standing(catalogue, model, card, card_from(row.cards[model]), now)
+        kept = card_from(row.cards[model])
+        return _standing(catalogue, model, card_under(catalogue, as_choice(row), model) or kept, kept, now)
 
     return KindView(
         purpose,
