@@ -135,6 +135,25 @@ async def test_an_animatic_lasts_exactly_its_frames(
     assert animatic["timeline_manifest"]["name"].endswith(".otio.c2pa")
 
 
+async def test_a_script_page_becomes_panels_that_say_whose_words_they_are(studio: Studio) -> None:
+    """Each shot of the breakdown is a panel with the shot's words, marked as a language model's."""
+    production = (await studio.production())["id"]
+    page = "12A EXT. VALLEY - DAWN\n\nDavid weighs a stone in his hand and looks across the valley.\n"
+    broken = await studio.post(
+        "/v1/script-breakdowns", {"production_id": production, "text": page}, headers=WAIT
+    )
+    shots = broken.json["breakdown"]["shots"]
+    assert shots
+    body = {"production_id": production, "title": "The valley", "breakdown_id": broken.json["id"]}
+    answer = await studio.post("/v1/storyboards", body)
+    assert (answer.status, answer.json["panels"]) == (201, len(shots)), answer.body
+    panels = (await studio.get(f"/v1/storyboards/{answer.json['id']}/panels")).json["data"]
+    assert [panel["caption"] for panel in panels] == [shot["description"] for shot in shots]
+    assert {panel["ai_generated_text"] for panel in panels} == {True}
+    other = await studio.post("/v1/storyboards", {**body, "scene": "99"})
+    assert (other.status, other.json["errors"][0]["pointer"]) == (422, "/scene")
+
+
 async def test_a_wrong_row_is_pointed_at_and_changes_nothing(studio: Studio, board: dict[str, Any]) -> None:
     """Each row's mistake has its pointer; the panels stay as they were."""
     unknown = "01a00000-0000-7000-8000-000000000000"

@@ -27,8 +27,9 @@ from circletake.records.storyboards import Storyboard, StoryboardPanel
 from circletake.records.together import insert_together
 from circletake.usecases.edit_context import Expect
 from circletake.usecases.find_context import find_production
+from circletake.usecases.storyboards.ai_words import with_ai_words
 from circletake.usecases.storyboards.find_storyboards import PanelView, find_board, panel_views
-from circletake.usecases.storyboards.words import closed_panel_words
+from circletake.usecases.storyboards.words import closed_panel_words, panel_words
 
 
 async def put_panels(
@@ -49,19 +50,27 @@ async def put_panels(
         violations = panel_violations(drafts, known)
         if violations:
             raise Invalid(violations)
-        production = await find_production(session, tenant_id, board.production_id)
-        usual = default_frames(parse_rate(production.frame_rate))
         await session.execute(
             delete(StoryboardPanel)
             .where(StoryboardPanel.tenant_id == tenant_id, StoryboardPanel.storyboard_id == board.id)
             .execution_options(synchronize_session=False)
         )
-        rows = [_row(seal, board, number, each, known, usual) for number, each in enumerate(drafts, start=1)]
-        if rows:
-            await insert_together(session, (StoryboardPanel, rows))
+        await insert_panels(session, seal, board, drafts, known)
         board.version += 1
         await session.flush()
         return board, await panel_views(session, seal, board)
+
+
+async def insert_panels(
+    session: TenantSession, seal: Seal, board: Storyboard, drafts: Sequence[PanelDraft], known: Known
+) -> None:
+    """Insert the panels of a storyboard that has none, numbered in their order."""
+    production = await find_production(session, board.tenant_id, board.production_id)
+    usual = default_frames(parse_rate(production.frame_rate))
+    marked = await with_ai_words(session, seal, board.tenant_id, drafts)
+    rows = [_row(seal, board, number, each, known, usual) for number, each in enumerate(marked, start=1)]
+    if rows:
+        await insert_together(session, (StoryboardPanel, rows))
 
 
 def _row(
@@ -126,6 +135,9 @@ async def edit_panel(
         for name in ("shot_id", "ai_generated_text", "duration_frames"):
             if name in values:
                 setattr(panel, name, values[name])
+        texts = {**panel_words(seal, panel), **{name: values[name] for name in TEXTS if name in values}}
+        marked = await with_ai_words(session, seal, tenant_id, [PanelDraft(texts=texts)])
+        panel.ai_generated_text = panel.ai_generated_text or marked[0].ai_generated_text
         for name, closed in closed_panel_words(seal, panel.id, values).items():
             setattr(panel, name, closed)
         board.version += 1

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select
 
 from circletake.domain.errors import invalid
 from circletake.domain.people import Actor
+from circletake.domain.storyboards.panels import Known
 from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import Seal
@@ -19,7 +20,9 @@ from circletake.usecases.edit_context import Expect
 from circletake.usecases.find_context import find_production
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
+from circletake.usecases.storyboards.edit_panels import insert_panels
 from circletake.usecases.storyboards.find_storyboards import StoryboardView, board_view, find_board
+from circletake.usecases.storyboards.from_breakdown import drafts_from_breakdown
 from circletake.usecases.storyboards.words import BOARD_TEXTS, closed_board_words
 
 
@@ -33,7 +36,8 @@ async def create_storyboard(
     claim: IdempotencyClaim | None,
     answer: Callable[[StoryboardView], Answer],
 ) -> Answer:
-    """Make a storyboard without panels, with the production's next number. Raises NotFound or Invalid."""
+    """Make a storyboard with the production's next number: without panels, or with those that a script breakdown's
+    shots become (`breakdown_id` in the values). Raises NotFound or Invalid."""
     async with database.tenant(tenant_id) as session:
         remembered = await replay(session, seal, tenant_id, claim)
         if remembered is not None:
@@ -63,6 +67,16 @@ async def create_storyboard(
         )
         session.add(board)
         await session.flush()
+        if values.get("breakdown_id") is not None:
+            drafts = await drafts_from_breakdown(
+                session,
+                seal,
+                tenant_id=tenant_id,
+                production_id=production_id,
+                breakdown_id=values["breakdown_id"],
+                scene=values.get("scene"),
+            )
+            await insert_panels(session, seal, board, drafts, Known())
         reply = answer(await board_view(session, seal, board))
         await remember(session, seal, tenant_id, claim, reply)
     return reply

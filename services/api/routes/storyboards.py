@@ -36,7 +36,8 @@ def _answer(view: StoryboardView) -> Answer:
 
 @router.post("", status_code=201, response_model=StoryboardReply, responses=declared(409))
 async def create(body: StoryboardBody, who: Writer, desk: Desk, claim: Claim) -> Response:
-    """Make a storyboard of a production. It has no panels yet and the production's next number."""
+    """Make a storyboard of a production, with the production's next number: without panels, or with one for each shot
+    of a script breakdown."""
     values = body.model_dump(exclude={"production_id"})
     answer = await edit_storyboards.create_storyboard(
         desk.database,

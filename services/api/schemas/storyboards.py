@@ -65,7 +65,10 @@ SEQUENCE = "A sequence of the same production"
 SHOT = "A shot of the same production; several panels may show one"
 TAKE = "A take of the same production that succeeded; of a video its middle frame is shown"
 MEDIA = "A ready picture or video of the same production, instead of a take"
-AI_WORDS = "Whether a language model proposed the words: the drawing says so"
+AI_WORDS = (
+    "Whether a language model proposed the words: the drawing says so. Words that one wrote for you are known, whatever"
+    " is said here"
+)
 
 
 class StoryboardBody(Body):
@@ -74,6 +77,11 @@ class StoryboardBody(Body):
     sequence_id: UUID | None = Field(default=None, description=SEQUENCE)
     script_ref: ScriptRef | None = None
     scene: Scene | None = None
+    breakdown_id: UUID | None = Field(
+        default=None,
+        description="A script breakdown of the same production: each of its shots becomes a panel, in its order; with"
+        " `scene`, those of that scene",
+    )
     external_ref: ExternalRef | None = None
 
 
