@@ -4,7 +4,7 @@ the prompt is set on it in the light and colours of its surroundings. Nothing is
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Bools, Floats, Mask, Picture, blurred, to_bytes, union
+from services.bedrock.darkroom.arrays import Bools, Floats, Mask, Picture, blurred, softened, to_bytes, union
 from services.bedrock.darkroom.completion import complete
 from services.bedrock.darkroom.drawing import HALF, Point, fill, mask_of
 from services.bedrock.darkroom.erase import grown, soft_inside
@@ -46,8 +46,8 @@ def inpaint(
 def _surroundings(hole: Mask) -> Bools:
     _, _, w, h = cv2.boundingRect(hole)
     reach = max(8, max(w, h) // 3)
-    near = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    ring: Bools = (near > 0) & (hole == 0)
+    away = cv2.distanceTransform((hole == 0).astype(np.uint8), cv2.DIST_C, 3)
+    ring: Bools = (away <= reach) & (hole == 0)
     return ring if ring.any() else hole > 0
 
 
@@ -125,7 +125,7 @@ def _shade(layer: Picture, whole: Mask, light: Light, relief: float, *, dim: boo
     depth = cv2.distanceTransform((whole >= HALF).astype(np.uint8), cv2.DIST_L2, 5)
     thick = max(float(depth.max()), 1.0)
     swell = np.sqrt(np.clip(1 - (1 - depth / thick) ** 2, 0, 1)) * thick * relief
-    swell = cv2.GaussianBlur(swell.astype(np.float32), (0, 0), max(1.0, thick * 0.15))
+    swell = softened(swell.astype(np.float32), max(1.0, thick * 0.15))
     nx, ny = (
         -cv2.Sobel(swell, cv2.CV_32F, 1, 0, scale=0.125),
         -cv2.Sobel(swell, cv2.CV_32F, 0, 1, scale=0.125),

@@ -186,7 +186,7 @@ def _detail_of(picture: Picture, style: Picture) -> Picture:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     finer = grey
     for width, a, b in zip(_BANDS, have, want, strict=True):
-        coarser = _soft(grey, width * unit)
+        coarser = softened(grey, width * unit)
         gain = float(np.clip(b / max(a, 0.3), *_GAIN))
         lift += (finer - coarser) * np.float32(gain - 1)
         finer = coarser
@@ -204,16 +204,6 @@ def _bands_of(small: Picture) -> list[float]:
     return strengths
 
 
-def _soft(grey: Floats, width: float) -> Floats:
-    """Gaussian blur; a wide one is made small, where it costs little."""
-    reduce = max(1, int(width / 2))
-    if reduce == 1:
-        return np.asarray(cv2.GaussianBlur(grey, (0, 0), width), np.float32)
-    size = (max(1, grey.shape[1] // reduce), max(1, grey.shape[0] // reduce))
-    small = cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (0, 0), width / reduce)
-    return np.asarray(cv2.resize(small, (grey.shape[1], grey.shape[0])), np.float32)
-
-
 def textured(picture: Picture, style: Picture, amount: float) -> Picture:
     """The style's fine grain of light and dark without its forms: a texture of random phase (Galerne, Gousseau and
     Morel, 2011), which is as strong at every width and in every direction as the style's own detail."""
@@ -224,7 +214,7 @@ def textured(picture: Picture, style: Picture, amount: float) -> Picture:
         size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
     # an edge of a thing in the style picture is no texture
-    fine = np.clip(grey - _soft(grey, max(2.0, max(height, width) / 130)), -14, 14)
+    fine = np.clip(grey - softened(grey, max(2.0, max(height, width) / 130)), -14, 14)
     tile = cv2.resize(fine, (_TILE, _TILE)) if min(fine.shape) < _TILE else fine[:_TILE, :_TILE]
     phases = np.angle(np.fft.rfft2(np.random.default_rng(4).standard_normal(tile.shape)))
     grain = np.fft.irfft2(np.abs(np.fft.rfft2(tile)) * np.exp(1j * phases), tile.shape).astype(np.float32)
