@@ -20,10 +20,13 @@ SHOTS, TAKES = 350, 20
 FEW = 7  # shots, of ten takes
 ROUNDS = 3
 LOOKS = 20
-_LAST_CALL = """
-select max(i.call_started_at) from invocations i
-join takes t on t.id = i.take_id join generations g on g.id = t.generation_id where g.batch_id = $1::uuid
+AT_WORK = 10  # calls
+_OF_BATCH = """
+from invocations i join takes t on t.id = i.take_id join generations g on g.id = t.generation_id
+where g.batch_id = $1::uuid
 """
+_CALLS = f"select count(*) {_OF_BATCH}"
+_LAST_CALL = f"select max(i.call_started_at) {_OF_BATCH}"
 
 
 async def measure(studio: Studio) -> list[Measure]:
@@ -33,11 +36,11 @@ async def measure(studio: Studio) -> list[Measure]:
     for _ in range(ROUNDS):
         seconds, few = await _ask(studio, FEW, 10)
         small.append(seconds)
+        await _do(studio, f"{few}/pause")
         seconds, many = await _ask(studio, SHOTS, TAKES)
         large.append(seconds)
-        await asyncio.sleep(2.0)  # at work
+        await _at_work(studio, many)
         pauses.append(await _pause(studio, many))
-        await _do(studio, f"{few}/pause")
         for name, path in (("batch", ""), ("page", "/generations?limit=50")):
             looks.setdefault(name, []).append(
                 await _look(studio, many + path) / await _look(studio, few + path)
@@ -84,6 +87,12 @@ async def _ask(studio: Studio, shots: int, takes: int) -> tuple[float, str]:
         if answer.status != 202:
             raise RuntimeError(f"the batch was refused: {answer.status} {body[:500]}")
         return time.monotonic() - begun, answer.headers["Location"]
+
+
+async def _at_work(studio: Studio, place: str) -> None:
+    """Wait until calls of the batch go to the model one after another."""
+    while await studio.rows.fetchval(_CALLS, place.rsplit("/", 1)[-1]) < AT_WORK:  # noqa: ASYNC110 - other processes
+        await asyncio.sleep(0.1)
 
 
 async def _pause(studio: Studio, place: str) -> float:
