@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import services.api.console
-from tests.gateway import Client
+from tests.gateway import Client, Studio
 
 VENDORED = Path(services.api.console.__file__).parent / "static" / "swagger-ui"
 PAGES = ["/", "/console", "/console/models", "/console/sign-in", "/admin/console"]
@@ -88,3 +88,17 @@ def test_the_vendored_files_are_the_published_ones() -> None:
     assert {name for _, name in listed} == {each.name for each in VENDORED.iterdir()} - {"VERSION"}
     for digest, name in listed:
         assert hashlib.sha256((VENDORED / name).read_bytes()).hexdigest() == digest
+
+
+async def test_the_catalogues_tables_are_for_studios(nobody: Client, studio: Studio) -> None:
+    """The page is open and empty; prices come with a key or a person's token, every model in them, escaped and bare of
+    anything that runs."""
+    assert b"stability" not in (await nobody.get("/console/models")).body
+    refused = await nobody.get("/console/models/tables")
+    assert (refused.status, refused.json["code"]) == (401, "unauthenticated")
+    shown = await studio.get("/console/models/tables")
+    assert shown.status == 200
+    text = shown.body.decode()
+    for model in (await studio.get("/v1/models")).json["data"]:
+        assert model["id"] in text
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=|https?:", text)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from circletake.domain.kinds import Kind
 from tests.gateway import Client, Studio
 
 
@@ -20,7 +21,7 @@ async def test_every_kind_has_one_default_that_is_alive(studio: Studio) -> None:
         for kind in model["kinds"]:
             if kind["default"]:
                 defaults.setdefault(kind["kind"], []).append(model["id"])
-    assert set(defaults) == {"concept_art", "set_extension", "cleanup", "element", "previs_shot"}
+    assert set(defaults) == set(Kind)
     for [model_id] in defaults.values():
         assert models[model_id]["lifecycle"] != "eol"
 
@@ -132,7 +133,8 @@ async def test_models_for_consistency_are_listed_by_their_use_and_make_no_takes(
     """Embeddings and judges are shown with what they cost; a generation that names one is refused."""
     judges = (await studio.get("/v1/models?use=judge")).json["data"]
     embedders = (await studio.get("/v1/models?use=embedding")).json["data"]
-    assert {use for each in judges for use in each["uses"]} == {"judge"}
+    assert judges
+    assert all("judge" in each["uses"] for each in judges)
     assert {use for each in embedders for use in each["uses"]} == {"embedding"}
     for model in [*judges, *embedders]:
         assert model["kinds"] == []
@@ -143,3 +145,59 @@ async def test_models_for_consistency_are_listed_by_their_use_and_make_no_takes(
     refused = await studio.post("/v1/quotes", body)
     assert refused.status == 422
     assert [each["code"] for each in refused.json["errors"]] == ["kind_not_served"]
+
+
+async def test_the_list_is_narrowed_by_what_somebody_looks_for(studio: Studio) -> None:
+    """Provider, lifecycle, region and price: everything that is listed fits, and something is."""
+    models = await catalogue(studio)
+
+    async def listed(query: str) -> list[str]:
+        return [each["id"] for each in (await studio.get(f"/v1/models?{query}")).json["data"]]
+
+    luma = await listed("provider=luma%20ai")
+    assert luma
+    assert all(models[each]["provider"] == "Luma AI" for each in luma)
+    ended = await listed("lifecycle=eol")
+    assert ended
+    assert all(models[each]["days_left"] == 0 for each in ended)
+    east = await listed("region=us-east-1&lifecycle=active")
+    assert east
+    assert all("us-east-1" in models[each]["regions"] for each in east)
+    cheap = await listed("kind=concept_art&max_price=0.04&lifecycle=active")
+    assert cheap == ["stability.stable-image-core-v1:1"]
+    assert (await studio.get("/v1/models?max_price=-1")).status == 422
+
+
+async def test_the_matrix_offers_what_the_entries_say(studio: Studio) -> None:
+    """Kind by kind: every live model that serves it, the default first; what has ended is never offered."""
+    models = await catalogue(studio)
+    matrix = (await studio.get("/v1/models/matrix")).json
+    for kind, cells in matrix["kinds"].items():
+        serving = {
+            each["id"]
+            for each in models.values()
+            if each["lifecycle"] != "eol" and kind in {own["kind"] for own in each["kinds"]}
+        }
+        assert {cell["model"] for cell in cells} == serving, kind
+        assert [cell["default"] for cell in cells] == [True] + [False] * (len(cells) - 1), kind
+    [previs] = matrix["kinds"]["previs_shot"]
+    assert (previs["seed"], previs["confirmed"]) == ("unsupported", False)
+    assert Decimal(previs["per_take_usd"]) == Decimal("3.75")
+    assert {"script_breakdown", "shot_prompt"} == set(matrix["tasks"])
+
+
+async def test_what_is_still_right_is_not_sent_again(studio: Studio) -> None:
+    """A tool asks as often as it likes: 304 until the catalogue changes."""
+    for path in ("/v1/models", "/v1/models/matrix", "/v1/models?kind=cleanup"):
+        first = await studio.get(path)
+        again = await studio.get(path, headers={"If-None-Match": f'W/{first.headers["ETag"]}, "x"'})
+        assert (again.status, again.body, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+        other = await studio.get(path, headers={"If-None-Match": '"x"'})
+        assert (other.status, other.body) == (200, first.body)
+
+
+async def test_an_input_that_a_model_needs_is_told(studio: Studio) -> None:
+    """A model may need more than its kind does."""
+    sketch = (await catalogue(studio))["us.stability.stable-image-control-sketch-v1:0"]
+    concept = next(each for each in sketch["kinds"] if each["kind"] == "concept_art")
+    assert concept["required_inputs"] == ["sketch"]
