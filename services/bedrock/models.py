@@ -19,7 +19,8 @@ _US_PROFILE = ("us-east-1", "us-east-2", "us-west-2")
 class Model:
     """`profile` is the inference profile it must be called through, or None when its own id is called.
 
-    `arn` is set for a model that a studio brought: what it is called as, and what a policy must allow.
+    `arn` is set for a model that a studio brought: what it is called as, and what a policy must allow. `newer_id` is
+    the id (or the profile's) that one of another version is called by.
     """
 
     base_id: str
@@ -31,10 +32,11 @@ class Model:
     forces_tools: bool = True  # it can be made to use a tool
     samples: bool = True  # it takes a temperature
     arn: str | None = None
+    newer_id: str | None = None
 
     @property
     def called_as(self) -> str:
-        return self.arn or self.profile or self.base_id
+        return self.arn or self.newer_id or self.profile or self.base_id
 
     @property
     def names(self) -> frozenset[str]:
@@ -116,39 +118,59 @@ END_OF_LIFE = "This model version has reached the end of its life. Please refer 
 _OWN_KINDS = "application-inference-profile|provisioned-model|custom-model-deployment|imported-model"
 
 
+_NEWER_ID = r"(us\.)?[a-z0-9-]+\.[a-z0-9][a-z0-9.:-]{0,120}"
+
+
 class BadModel(Exception):
-    """An ARN that can't be brought: the message says why."""
+    """A model that can't be brought: the message says why."""
 
 
 class BroughtModels:
-    """Models that a studio brings by ARN, each standing for one of ours. In memory: a restart forgets them."""
+    """Models that a studio brings by ARN, or by the id of a newer one, each standing for one of ours.
+
+    In memory: a restart forgets them.
+    """
 
     def __init__(self, account: str) -> None:
         self._account = account
         self._models: dict[str, Model] = {}
 
     def add(self, document: object) -> dict[str, Any]:
-        """`{"arn": ..., "model": ...}`. Raises BadModel."""
+        """`{"arn" or "id": ..., "model": ...}`. Raises BadModel."""
         given = document if isinstance(document, dict) else {}
-        arn, base = given.get("arn"), given.get("model")
+        base = given.get("model")
+        model = next((each for each in MODELS if base in each.names), None)
+        if model is None:
+            raise BadModel("model must be an id that this server knows")
+        if "id" in given:
+            return self._add_newer(given["id"], model)
+        arn = given.get("arn")
         pattern = rf"arn:aws:bedrock:([a-z0-9-]+):{self._account}:({_OWN_KINDS})/[A-Za-z0-9._:-]+"
         match = re.fullmatch(pattern, arn) if isinstance(arn, str) else None
         if match is None:
             raise BadModel(f"arn must be one of this account, of the kinds {_OWN_KINDS.replace('|', ', ')}")
-        model = next((each for each in MODELS if base in each.names), None)
-        if model is None:
-            raise BadModel("model must be an id that this server knows")
         self._models[match.group()] = replace(model, arn=match.group(), regions=(match.group(1),))
         return {"id": match.group(), "arn": match.group(), "model": model.base_id}
 
-    def rules(self) -> list[dict[str, Any]]:
-        return [{"id": arn, "arn": arn, "model": model.base_id} for arn, model in self._models.items()]
+    def _add_newer(self, identifier: object, model: Model) -> dict[str, Any]:
+        """A model that came out after this server was written: of a known one's dialect, under an id of its own."""
+        taken = any(identifier in each.names for each in MODELS) or identifier in ENDED
+        if not isinstance(identifier, str) or taken or not re.fullmatch(_NEWER_ID, identifier):
+            raise BadModel("id must be a model id (or a us. profile's) that this server doesn't know")
+        self._models[identifier] = replace(model, newer_id=identifier)
+        return {"id": identifier, "model": model.base_id}
 
-    def clear(self, arn: str | None = None) -> None:
-        if arn is None:
+    def rules(self) -> list[dict[str, Any]]:
+        return [
+            {"id": name, **({"arn": name} if model.arn else {}), "model": model.base_id}
+            for name, model in self._models.items()
+        ]
+
+    def clear(self, name: str | None = None) -> None:
+        if name is None:
             self._models.clear()
         else:
-            self._models.pop(arn, None)
+            self._models.pop(name, None)
 
     def find(self, identifier: str, region: str) -> Model | None:
         model = self._models.get(identifier)
@@ -200,9 +222,14 @@ def resources(model: Model, region: str, account: str) -> list[str]:
     """
     if model.arn is not None:
         return [model.arn]
-    if model.profile is None:
+    profile = model.profile
+    if model.newer_id is not None:
+        base_id = model.newer_id.removeprefix("us.")
+        profile = model.newer_id if base_id != model.newer_id else None
+        model = replace(model, base_id=base_id)
+    if profile is None:
         return [model_arn(model, region)]
     return [
-        f"arn:aws:bedrock:{region}:{account}:inference-profile/{model.profile}",
+        f"arn:aws:bedrock:{region}:{account}:inference-profile/{profile}",
         *(model_arn(model, target) for target in model.regions),
     ]

@@ -32,7 +32,8 @@ calls of the operator, from this machine (GET lists, POST adds, DELETE removes o
                       "face_picture": base64 PNG of a face, "at": box of the face in the result}}}}
                       modes: text-to-image image-to-image inpaint outpaint erase upscale recolor replace
                       remove-background sketch structure style-guide style-transfer text-to-video keyframe
-  /_offline/models    a model brought by ARN: {{"arn": ..., "model": an id of this server}}
+  /_offline/models    a model brought by ARN: {{"arn": ..., "model": an id of this server}}; or a newer one of a
+                      known kind by its own id: {{"id": "us.stability.…-v2:0", "model": ...}}
   /_offline/versions  another version behind a model's id: {{"model": ..., "version": "2"}}; the same request and seed
                       then give a visibly different picture, until it is removed
 """
