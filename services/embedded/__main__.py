@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from circletake.adapters.catalogue.files import load_catalogue
+from circletake.adapters.catalogue.places import CatalogueFault
 from services.embedded import people_command
 from services.embedded.connection import read_connection
 from services.embedded.home import AlreadyUp, Home, HomeRefused, default_home
@@ -53,6 +55,12 @@ def main() -> int:
         "--async-seconds", type=float, metavar="S", help="how long an offline video takes at least"
     )
     up.add_argument(
+        "--catalogue",
+        type=Path,
+        metavar="FILE",
+        help="models of your own beside the shipped ones: docs/models.md",
+    )
+    up.add_argument(
         "--stop-with-parent", action="store_true", help="stop when the process that started this one ends"
     )
     commands.add_parser("down", parents=[shared], help="stop the stack of this folder and wait for its end")
@@ -65,7 +73,12 @@ def main() -> int:
     if arguments.command == "up":
         if arguments.stop_with_parent:
             stop_with_parent()
-        return _up(home, Options(arguments.workers, {}, arguments.instant, arguments.async_seconds))
+        try:
+            own = _own_catalogue(arguments.catalogue)
+        except CatalogueFault as fault:
+            print(fault, file=sys.stderr)
+            return 1
+        return _up(home, Options(arguments.workers, own, arguments.instant, arguments.async_seconds))
     if arguments.command in _SHORT:
         try:
             return _SHORT[arguments.command](home, arguments)
@@ -75,6 +88,14 @@ def main() -> int:
     for name, path in (("home", home.path), ("logs", home.logs), ("connection", home.connection_file)):
         print(f"{name:10} {path}")
     return 0
+
+
+def _own_catalogue(path: Path | None) -> dict[str, str]:
+    """Return the setting that names the file, once it was read: a fault in it is told here and not in three logs."""
+    if path is None:
+        return {}
+    load_catalogue(path)
+    return {"CIRCLETAKE_CATALOGUE__OVERRIDE_PATH": str(path.absolute())}
 
 
 def _up(home: Home, options: Options) -> int:

@@ -18,6 +18,7 @@ from circletake.dialects.registry import DIALECTS, EMBEDDERS, JUDGES, LANGUAGES,
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.pictures import ModelCard
 from services.bedrock.dialects.stability import PARSERS
+from services.embedded.__main__ import main as embedded
 from tests.unit.model_requests import catalogue
 
 TEXT = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
@@ -152,3 +153,14 @@ def test_every_category_of_a_refusal_is_on_the_page():
     """Whoever clears a shot reads the same words that a refusal has."""
     words = set(re.findall(r"[a-z_]+", TEXT))
     assert set(CATEGORIES) <= words
+
+
+def test_the_embedded_stack_tells_a_faulty_file_before_anything_starts(tmp_path, capsys, monkeypatch):
+    """`make up ARGS="--catalogue FILE"`, as the page has it."""
+    path = tmp_path / "models.studio.yaml"
+    path.write_text("version: 2\n", "utf-8")
+    home = tmp_path / "home"
+    monkeypatch.setattr("sys.argv", ["embedded", "up", "--home", str(home), "--catalogue", str(path)])
+    assert embedded() == 1
+    assert "models.studio.yaml:1: version" in capsys.readouterr().err
+    assert not home.exists()

@@ -18,7 +18,8 @@ from circletake.domain.pictures import ModelCard
 _ABOUT = """\
 Reads a catalogue file of yours on top of the product's own and prints what it would add, replace and choose.
 Nothing is changed, nothing is called. Exit codes: 0 it can be used, 1 it can't: every fault with its line.
-How a file is written: docs/models.md. What uses it: CATALOGUE__OVERRIDE_PATH of gateway, worker and dispatcher."""
+How a file is written: docs/models.md. What uses it: CIRCLETAKE_CATALOGUE__OVERRIDE_PATH of
+gateway, worker and dispatcher."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
