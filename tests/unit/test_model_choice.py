@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circletake.adapters.catalogue.files import FileCatalogue, load_catalogue
+from circletake.dialects.contract import RequestShape
 from circletake.domain.cards import card_document, card_from
 from circletake.domain.choice.choices import (
     Because,
@@ -26,6 +28,8 @@ from circletake.domain.choice.kept import FACTS, differences, in_effect
 from circletake.domain.kinds import Kind, Quality
 from circletake.domain.language.words import LanguageTask
 from circletake.domain.pictures import ModelCard, ModelFault
+from circletake.records.generations import Take
+from circletake.usecases.choice.another_take import OnModel, on_model
 from circletake.usecases.choice.choose_model import Chosen, ProductionModels, choose_model
 from circletake.usecases.choice.production_catalogue import ProductionCatalogue
 
@@ -239,3 +243,46 @@ def test_what_chooses_models_by_itself_sees_only_what_a_locked_production_allows
     assert makers == {model: shipped(model).fingerprint for model in (CORE, ULTRA)}
     others = {card.id for card in seen.all() if Kind.CHARACTER_SHEET in card.kinds}
     assert others == {CORE, ULTRA, SD35}
+
+
+def shape(**more: Any) -> RequestShape:
+    given: dict[str, Any] = {"negative_prompt": None, "seed": None, "controls": {}, **more}
+    return RequestShape(Kind.CONCEPT_ART, given.pop("prompt", "a quay at dusk"), **given)
+
+
+@pytest.mark.parametrize(
+    ("card", "asked", "code"),
+    [
+        pytest.param(replace(shipped(CORE), eol_on=DAY), shape(), "model_ended", id="ended"),
+        pytest.param(shipped("luma.ray-v2:0"), shape(), "kind_not_served", id="another kind"),
+        pytest.param(
+            replace(shipped(CORE), limits={**shipped(CORE).limits, "prompt_max_chars": 3}),
+            shape(),
+            "too_long",
+            id="too long for it",
+        ),
+        pytest.param(
+            replace(shipped(CORE), controls=("aspect_ratio",)),
+            shape(controls={"style_preset": "anime"}),
+            "control_unsupported",
+            id="against strict",
+        ),
+    ],
+)
+def test_nobody_stands_in_who_cannot_make_what_was_asked(
+    card: ModelCard, asked: RequestShape, code: str
+) -> None:
+    """An ended model, one of another kind, one that refuses the request and one that breaks `strict` are passed over."""
+    found = on_model(card, LOCK, asked, strict=True, now=NOON)
+    assert isinstance(found, list)
+    assert code in [each.code for each in found]
+
+
+def test_who_stands_in_says_what_it_costs_and_what_becomes_of_each_control() -> None:
+    """The take is quoted at the new model's price, and its changes name the choice that allows it."""
+    made = on_model(shipped(CORE), LOCK, shape(controls={"aspect_ratio": "16:9"}), strict=True, now=NOON)
+    assert isinstance(made, OnModel)
+    assert made.price == shipped(CORE).price.usd
+    changes = made.changes(Take(changes=None))
+    assert (changes["model_id"], changes["lock_id"]) == (CORE, str(LOCK))
+    assert {"aspect_ratio"} <= {line["control"] for line in changes["controls_report"]}
