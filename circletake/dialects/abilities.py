@@ -10,6 +10,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import date
 
 from circletake.dialects.checks import (
     ANOTHER_MODEL,
@@ -20,6 +21,7 @@ from circletake.dialects.checks import (
 )
 from circletake.dialects.contract import RequestShape
 from circletake.dialects.registry import DIALECTS
+from circletake.domain.availability import lifecycle_on
 from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ModelCard, Violation
 
@@ -74,12 +76,14 @@ def able_models(
 
 
 def name_able_models(
-    found: Sequence[Violation], cards: Sequence[ModelCard], request: RequestShape
+    found: Sequence[Violation], cards: Sequence[ModelCard], request: RequestShape, *, on: date
 ) -> list[Violation]:
-    """Return the violations, those that send people to the catalogue naming the models that could make the request."""
+    """Return the violations, those that send people to the catalogue naming the models that could make the request on
+    that day."""
     if not any(each.message.endswith(ANOTHER_MODEL) for each in found):
         return list(found)
-    able = able_models(cards, request.kind, request.inputs, prompted=request.prompt is not None)
+    live = [card for card in cards if lifecycle_on(card, on) != "eol"]
+    able = able_models(live, request.kind, request.inputs, prompted=request.prompt is not None)
     if not able:
         return list(found)
     instead = f"Leave it out, or choose {' or '.join(card.id for card in able)}."

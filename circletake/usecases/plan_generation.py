@@ -81,7 +81,9 @@ class Plan:
     quote: costs.Quote
     seed: int | None  # of the first take; None where the model takes none
     model_lock_id: UUID | None = None
-    clearances: Sequence[UUID] = ()  # what the production cleared the shot to show: for people to see, no model is told
+    clearances: Sequence[
+        UUID
+    ] = ()  # what the production cleared the shot to show: for people to see, no model is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def plan_request(
         search_prompt=request.search_prompt,
     )
     dialect = dialect_for(card)
-    found = name_able_models(dialect.check(shape, card), catalogue.all(), shape)
+    found = name_able_models(dialect.check(shape, card), catalogue.all(), shape, on=now.date())
     report = drafted_report(dialect.controls(shape, card), draft, request.controls)
     if request.strict:
         found += strict_violations(report)

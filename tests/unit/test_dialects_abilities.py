@@ -1,6 +1,7 @@
 """Which rungs of a retry ladder each model of the catalogue can serve."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -26,6 +27,9 @@ from tests.unit.model_requests import (
     shape,
     violations,
 )
+
+
+TODAY = date(2026, 11, 23)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,7 @@ def test_an_upscaler_is_never_another_model_for_a_picture_from_words():
 def test_a_refusal_names_the_models_that_take_what_this_one_does_not():
     """Whoever asked with a sketch learns which id to send."""
     asked = shape(Kind.STORYBOARD_PANEL, inputs={InputSlot.SKETCH: (1024, 1024)})
-    (found,) = name_able_models(violations(SD35, asked), catalogue().all(), asked)
+    (found,) = name_able_models(violations(SD35, asked), catalogue().all(), asked, on=TODAY)
     assert found.message.endswith(f"Leave it out, or choose {SKETCH}.")
 
 
@@ -103,7 +107,7 @@ def test_a_refusal_that_no_model_could_answer_points_to_the_catalogue():
     """No model takes a sketch and a style at once."""
     inputs = {InputSlot.SKETCH: (1024, 1024), InputSlot.STYLE: (1024, 1024)}
     asked = shape(Kind.STORYBOARD_PANEL, inputs=inputs)
-    found = name_able_models(violations(SD35, asked), catalogue().all(), asked)
+    found = name_able_models(violations(SD35, asked), catalogue().all(), asked, on=TODAY)
     assert len(found) == 2
     assert all(each.message.endswith("GET /v1/models.") for each in found)
 
@@ -111,6 +115,14 @@ def test_a_refusal_that_no_model_could_answer_points_to_the_catalogue():
 def test_words_that_this_upscaler_does_not_take_are_pointed_to_those_that_do():
     """The cheapest first."""
     asked = shape(Kind.UPSCALE, prompt="sharper rigging", inputs={InputSlot.SOURCE: (512, 512)})
-    (found,) = name_able_models(violations(FAST, asked), catalogue().all(), asked)
+    (found,) = name_able_models(violations(FAST, asked), catalogue().all(), asked, on=TODAY)
     assert (found.pointer, found.code) == ("/prompt", "not_taken")
     assert found.message.endswith(f"choose {CONSERVATIVE} or {CREATIVE}.")
+
+
+def test_a_model_whose_end_has_come_is_not_named():
+    """A date counts, whatever the file says."""
+    asked = shape(Kind.STORYBOARD_PANEL, inputs={InputSlot.SKETCH: (1024, 1024)})
+    ended = replace(card_of(SKETCH), lifecycle="legacy", eol_on=TODAY)
+    (found,) = name_able_models(violations(SD35, asked), [card_of(SD35), ended], asked, on=TODAY)
+    assert found.message.endswith("GET /v1/models.")
