@@ -28,7 +28,6 @@ from tests.unit.model_requests import (
     violations,
 )
 
-
 TODAY = date(2026, 11, 23)
 
 
