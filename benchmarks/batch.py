@@ -41,7 +41,7 @@ async def measure(studio: Studio) -> list[Measure]:
         large.append(seconds)
         await _at_work(studio, many)
         pauses.append(await _pause(studio, many))
-        for name, path in (("batch", ""), ("page", "/generations?limit=50")):
+        for name, path in (("batch", ""), ("page", f"/generations?limit={FEW}")):
             looks.setdefault(name, []).append(
                 await _look(studio, many + path) / await _look(studio, few + path)
             )

@@ -33,7 +33,7 @@ from services.api.schemas.batches import (
     batch_lines,
     report_csv,
 )
-from services.api.schemas.common import ExternalRef, Moment, Page
+from services.api.schemas.common import ExternalRef, Page, WrittenMoment
 from services.api.schemas.generations import Seed
 from services.api.wiring import Gateway, gateway
 
@@ -59,7 +59,7 @@ async def _defaults(
     takes: Annotated[int | None, Query(description="1 to 20")] = None,
     seed: Seed | None = None,
     strict: bool | None = None,
-    deadline: Moment | None = None,
+    deadline: WrittenMoment | None = None,
 ) -> Mapping[str, Any]:
     """What holds for every row that doesn't say otherwise. Text isn't among it: addresses are written to logs."""
     given = {

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BeforeValidator
 
 from circletake.domain.errors import invalid
 from circletake.domain.money.usage import UsageBy
@@ -13,7 +12,7 @@ from circletake.usecases.money.usage import UsageAsked, find_usage
 from services.api.auth import Reader
 from services.api.problems import ALWAYS
 from services.api.requests import wants_csv
-from services.api.schemas.common import Moment
+from services.api.schemas.common import WrittenMoment
 from services.api.schemas.usage import UsageReply
 from services.api.wiring import Gateway, gateway
 
@@ -24,15 +23,6 @@ GroupBy = Annotated[
     Query(max_length=4, description="Name it again for several: `group_by=shot&group_by=model`"),
 ]
 CSV = "text/csv"
-
-
-def _written_out(value: object) -> object:
-    if isinstance(value, str) and "T" not in value.upper():
-        raise ValueError("write the time out, for example 2026-11-22T18:00:00Z")
-    return value
-
-
-At = Annotated[Moment, BeforeValidator(_written_out)]  # else a bare number is read as a Unix time
 
 
 @router.get(
@@ -46,9 +36,9 @@ async def get(
     group_by: GroupBy = [],  # noqa: B006 - FastAPI copies it
     production_id: UUID | None = None,
     since: Annotated[
-        At | None, Query(alias="from", description="Takes that were asked for since then")
+        WrittenMoment | None, Query(alias="from", description="Takes that were asked for since then")
     ] = None,
-    until: Annotated[At | None, Query(alias="to", description="And before then")] = None,
+    until: Annotated[WrittenMoment | None, Query(alias="to", description="And before then")] = None,
     accept: Annotated[
         str | None, Header(include_in_schema=False)
     ] = None,  # the answers' content types say it

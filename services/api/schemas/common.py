@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -40,6 +40,15 @@ ExternalRef = Annotated[
     Field(min_length=1, max_length=200, description="Your tracker's own id; it comes back in webhooks"),
 ]
 Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("write the time out, for example 2026-11-22T18:00:00Z")
+    return value
+
+
+WrittenMoment = Annotated[Moment, BeforeValidator(_written_out)]  # else a bare number is read as a Unix time
 Code = Annotated[
     str,
     Field(
