@@ -47,7 +47,6 @@ def upgrade() -> None:
         op.f("ck_generations_quality"),
         "generations",
         "quality in ('draft','full')",
-        postgresql_not_valid=True,
     )
     op.add_column("invocations", sa.Column("estimate_usd", sa.Numeric(precision=14, scale=6), nullable=True))
     op.add_column("invocations", sa.Column("cost_usd", sa.Numeric(precision=14, scale=6), nullable=True))
