@@ -143,6 +143,7 @@ class GoldenRow:
     old: Path | None
     new: Path | None
     mark: str = ""  # repeated lightly all over both pictures
+    overlaid: bool = True  # False: no seed binds the two, and where they differ says nothing
 
 
 class PictureDesk(Protocol):

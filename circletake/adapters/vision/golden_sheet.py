@@ -112,17 +112,28 @@ def _row(
         length = f", {clock(look.seconds)}" if look is not None and look.seconds is not None else ""
         letters.line(name + length, (frame.left, frame.bottom + 10), 22, _SOFT, width=frame.width)
     frame = Box(_MARGIN + 2 * (_column() + _GAP), top + _TITLE, _column(), height)
-    _picture(canvas, letters, frame, _difference(old, new))
-    letters.line(_COLUMNS[2], (frame.left, frame.bottom + 10), 22, _SOFT, width=frame.width)
+    if row.overlaid:
+        _picture(canvas, letters, frame, _difference(old, new))
+    else:
+        _picture(canvas, letters, frame, None, "no seed: not laid over each other")
+    letters.line(
+        _COLUMNS[2] if row.overlaid else "difference",
+        (frame.left, frame.bottom + 10),
+        22,
+        _SOFT,
+        width=frame.width,
+    )
     said = letters.wrapped("  ·  ".join(row.lines), 24, right - _MARGIN, most=2)
     for index, line in enumerate(said):
         letters.line(line, (_MARGIN, frame.bottom + 44 + 34 * index), 24, _BRIGHT, width=right - _MARGIN)
 
 
-def _picture(canvas: Any, letters: Lettering, frame: Box, rgb: Any | None) -> None:
+def _picture(
+    canvas: Any, letters: Lettering, frame: Box, rgb: Any | None, missing: str = "no picture"
+) -> None:
     if rgb is None:
         _fill(canvas, frame, _EMPTY)
-        letters.middle("no picture", frame, 28, _SOFT)
+        letters.middle(missing, frame, 28, _SOFT)
         return
     size = fit_inside(Size(rgb.shape[1], rgb.shape[0]), Size(frame.width, frame.height), enlarge=True)
     place = centred(size, frame)

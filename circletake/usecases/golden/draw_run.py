@@ -167,6 +167,7 @@ async def _rows(
                 old=paths[0],
                 new=paths[1],
                 mark=whole.mark,
+                overlaid=view.result.seeded,
             )
         )
     return rows, shown

@@ -21,7 +21,7 @@ _USES = {
     ModelUse.EMBEDDING: "embedding",
     ModelUse.JUDGE: "judge",
 }
-_UNITS = {"image": "an image", "second": "a second", "1000_tokens": "1,000 tokens"}
+_UNITS = {"image": "an image", "second": "a second", "1000_tokens": "for 1,000 tokens"}
 _MEGA = 1_000_000
 _KILO = 1_000
 
