@@ -23,6 +23,7 @@ MAX_UNPACKED = 160 * 1024 * 1024
 MAX_LINE = 1024 * 1024  # characters
 MAX_COLUMNS = 2000
 _LONGEST = 300  # of a text that is kept
+_MOST_KNOWN, _LONG = 2000, 2000
 
 _REQUIRED = (
     "line_item_usage_account_id",
@@ -49,6 +50,31 @@ class AwsCostExports:
         return AwsCostExport(file)
 
 
+class _Known:
+    """What was read of texts that most lines of one file repeat."""
+
+    def __init__(self) -> None:
+        self._days: dict[tuple[str, bool], date | None] = {}
+        self._objects: dict[str, Mapping[str, str] | None] = {}
+
+    def day(self, text: str, end: bool) -> date | None:
+        key = (text, end)
+        if key not in self._days:
+            if len(self._days) > _MOST_KNOWN:
+                self._days.clear()
+            self._days[key] = _day_of(text, end)
+        return self._days[key]
+
+    def object(self, text: str) -> Mapping[str, str] | None:
+        if len(text) > _LONG:
+            return _object(text)
+        if text not in self._objects:
+            if len(self._objects) > _MOST_KNOWN:
+                self._objects.clear()
+            self._objects[text] = _object(text)
+        return self._objects[text]
+
+
 class AwsCostExport:
     """InvoiceLines of one file."""
 
@@ -72,6 +98,7 @@ class AwsCostExport:
         self.form = "cur" if any("/" in each for each in header) else "cur2"
 
     def __iter__(self) -> Iterator[InvoiceLine]:
+        known = _Known()
         for number, row in self._rows:
             if len(row) != len(self._names):
                 raise InvoiceUnreadable(
@@ -79,7 +106,7 @@ class AwsCostExport:
                     code="truncated",
                     line=number,
                 )
-            yield _line(number, dict(zip(self._names, row, strict=True)))
+            yield _line(number, dict(zip(self._names, row, strict=True)), known)
 
 
 def _column(name: str) -> str:
@@ -152,13 +179,13 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _line(number: int, row: Mapping[str, str]) -> InvoiceLine:
+def _line(number: int, row: Mapping[str, str], known: _Known) -> InvoiceLine:
     if row["line_item_currency_code"].strip().upper() != "USD":
         raise InvoiceUnreadable("Its currency isn't USD.", code="currency", line=number)
-    day = _day(row, "line_item_usage_start_date", number)
+    day = _day(row, "line_item_usage_start_date", number, known)
     ends = row.get("line_item_usage_end_date", "").strip()
-    last_day = _day(row, "line_item_usage_end_date", number, end=True) if ends else day
-    product = _map(row, "product", number)
+    last_day = _day(row, "line_item_usage_end_date", number, known, end=True) if ends else day
+    product = _map(row, "product", number, known)
     code = row["line_item_product_code"].strip()
     period = row.get("bill_billing_period_start_date", "").strip()
     return InvoiceLine(
@@ -179,14 +206,14 @@ def _line(number: int, row: Mapping[str, str]) -> InvoiceLine:
         description=_short(row.get("line_item_line_item_description", "")),
         resource=row.get("line_item_resource_id", "").strip(),
         line_type=_short(row.get("line_item_line_item_type", "")),
-        billed_from=_day(row, "bill_billing_period_start_date", number) if period else None,
+        billed_from=_day(row, "bill_billing_period_start_date", number, known) if period else None,
         day=day,
         last_day=max(day, last_day),
         units=_amount(row, "line_item_usage_amount", number, empty=True),
         unit=_short(row.get("pricing_unit", "")),
         usd=_amount(row, "line_item_unblended_cost", number),
         principal=row.get("line_item_iam_principal", "").strip(),
-        tenant_tag=_tenant(row, number),
+        tenant_tag=_tenant(row, number, known),
     )
 
 
@@ -208,33 +235,50 @@ def _fits(value: Decimal) -> bool:
     return int(value.as_tuple().exponent) >= _SMALLEST and value.adjusted() <= _LARGEST
 
 
-def _day(row: Mapping[str, str], column: str, number: int, *, end: bool = False) -> date:
+def _day(row: Mapping[str, str], column: str, number: int, known: _Known, *, end: bool = False) -> date:
     """`end`: of the moment before it, since an end isn't in its line."""
+    day = known.day(row[column], end)
+    if day is None:
+        raise InvoiceUnreadable(f"{column} isn't a date.", code="date", line=number)
+    return day
+
+
+def _day_of(text: str, end: bool) -> date | None:
     try:
-        at = datetime.fromisoformat(row[column].strip())
+        at = datetime.fromisoformat(text.strip())
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        at = None
-    if at is None or not _FIRST_YEAR <= at.year <= _LAST_YEAR:
-        raise InvoiceUnreadable(f"{column} isn't a date.", code="date", line=number)
+        return None
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        return None
     return (at - timedelta(microseconds=1)).date() if end else at.date()
 
 
-def _map(row: Mapping[str, str], column: str, number: int) -> dict[str, str]:
+_NOTHING: Mapping[str, str] = {}
+
+
+def _map(row: Mapping[str, str], column: str, number: int, known: _Known) -> Mapping[str, str]:
     """Return a map column; in the earlier report there are none."""
-    text = row.get(column, "").strip()
-    if not text:
-        return {}
+    text = row.get(column)
+    found = known.object(text) if text else _NOTHING
+    if found is None:
+        raise InvoiceUnreadable(f"{column} isn't a JSON object.", code="map", line=number)
+    return found
+
+
+def _object(text: str) -> Mapping[str, str] | None:
+    if not text.strip():
+        return _NOTHING
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
+        return None
     if not isinstance(found, dict):
-        raise InvoiceUnreadable(f"{column} isn't a JSON object.", code="map", line=number)
+        return None
     return {str(name): value for name, value in found.items() if isinstance(value, str)}
 
 
-def _tenant(row: Mapping[str, str], number: int) -> str:
+def _tenant(row: Mapping[str, str], number: int, known: _Known) -> str:
     tags = {
         name.lower(): value
         for column in ("resource_tags", "tags")

@@ -62,6 +62,7 @@ _REGION = re.compile(rf"\b{_CODE}(?:-MP:{_CODE})?[-_]")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+(?:\.\d+)?")
 _ID = re.compile(r"^(?:[a-z]{2,6}\.)?[a-z0-9]+\.(?P<name>.+?)(?:-\d{8})?(?:-v\d+)?(?::\d+)?$")
 _FILLERS = frozenset({"and", "the", "of", "for", "ai", "inc", "amazon", "aws", "edition", "bedrock"})
+_MOST_KEPT = 20_000
 _FEWEST_WORDS = 2  # of a model's id that tell it from another
 
 
@@ -84,6 +85,7 @@ class ModelNames:
         self._cards = list(cards)
         self._named: list[_Named] = []
         self._providers = frozenset[str]()
+        self._found: dict[tuple[str, ...], ModelCard | Apart] = {}
         for card in self._cards:
             provider = words_of(card.provider)
             self._providers |= provider
@@ -95,6 +97,18 @@ class ModelNames:
 
     def find(self, line: InvoiceLine) -> ModelCard | Apart:
         """Return the model a line is of. The most exact name counts: `Nova 2 Lite` isn't `Nova Lite`."""
+        # most lines of an export say the same as many others
+        said = (
+            line.product_code, line.billing_entity, line.seller, line.service, line.usage_type, line.operation,
+            line.description, line.resource,
+        )  # fmt: skip
+        if said not in self._found:
+            if len(self._found) > _MOST_KEPT:
+                self._found.clear()
+            self._found[said] = self._find(line)
+        return self._found[said]
+
+    def _find(self, line: InvoiceLine) -> ModelCard | Apart:
         if not self._is_of_a_model(line):
             return Apart.NOT_A_MODEL
         for card in self._cards:
