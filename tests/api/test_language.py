@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
@@ -191,20 +192,26 @@ async def test_what_a_model_refuses_or_spoils_is_no_breakdown(studio: Studio, ru
     assert (await broken_down(studio, production, model=MICRO)).json["state"] == "succeeded"
 
 
+async def kept_waiting(studio: Studio, production: str) -> str:
+    """Ask while the production holds everything: the path of a request that a worker has looked at and kept back."""
+    asked = {"production_id": production, "text": PAGE}
+    made = await studio.post("/v1/script-breakdowns", asked)
+    assert (made.status, made.json["state"]) == (202, "queued")
+    path: str = made.headers["Location"]
+    for _ in range(30):  # of a second each at most
+        seen = await studio.get(path, headers={"Prefer": "wait=1"})
+        if seen.json["state"] == "waiting":
+            assert seen.json["waiting_for"] == "labour_action"
+            return path
+    raise AssertionError(seen.json["state"])
+
+
 async def test_a_request_waits_during_a_labour_action_and_can_be_canceled(studio: Studio) -> None:
     """Nothing of the production reaches a model: it says what it waits for, and ends only once."""
     production = (await studio.production())["id"]
     everybody = await studio.everybody()
     await everybody.call("PUT", f"/v1/productions/{production}/labour-action", json={"on": True})
-    made = await studio.post(
-        "/v1/script-breakdowns",
-        {"production_id": production, "text": PAGE},
-        headers={"Prefer": "wait=1"},
-    )
-    assert (made.status, made.json["state"]) == (202, "queued")
-    path = made.headers["Location"]
-    waiting = await studio.get(path)
-    assert (waiting.json["state"], waiting.json["waiting_for"]) == ("waiting", "labour_action")
+    path = await kept_waiting(studio, production)
     canceled = await studio.post(f"{path}/cancel")
     assert (canceled.json["state"], canceled.json["cost"]["billed"]) == ("canceled", None)
     again = await studio.post(f"{path}/cancel")
@@ -212,6 +219,31 @@ async def test_a_request_waits_during_a_labour_action_and_can_be_canceled(studio
     person = await studio.person("requester")
     nothing = await person.call("PATCH", path, json={"shots": []}, headers={"If-Match": "*"})
     assert nothing.json["code"] == "nothing_written"
+
+
+async def test_a_call_whose_worker_was_lost_stays_on_the_bill(studio: Studio, running: Stack) -> None:
+    """It began and nobody knows how it ended: the request says so, and the model isn't asked a second time."""
+    production = (await studio.production())["id"]
+    everybody = await studio.everybody()
+    await everybody.call("PUT", f"/v1/productions/{production}/labour-action", json={"on": True})
+    path = await kept_waiting(studio, production)
+    request = path.rsplit("/", 1)[-1]
+    connection = await asyncpg.connect(running.superuser_url("circletake", driver="postgresql"))
+    try:
+        await connection.execute(
+            "insert into language_calls (id, tenant_id, production_id, subject_id, model_id, request_hash,"
+            " estimate_usd, cost_usd, billed) values ($1, $2, $3, $4, 'm', 'h', 0.01, 0.01, 'unknown')",
+            uuid4(),
+            studio.tenant_id,
+            production,
+            request,
+        )
+        await connection.execute("update steps set run_at = now() where subject_id = $1", request)
+    finally:
+        await connection.close()
+    ended = await studio.get(path, headers=WAIT)
+    assert (ended.json["state"], ended.json["failure"]["code"]) == ("failed", "outcome_unknown")
+    assert (ended.json["cost"]["billed"], ended.json["cost"]["at_most_usd"]) == ("unknown", "0.010000")
 
 
 async def test_a_production_locks_a_language_model_as_any_other(studio: Studio) -> None:
