@@ -279,12 +279,11 @@ def _object(text: str) -> Mapping[str, str] | None:
 
 
 def _tenant(row: Mapping[str, str], number: int, known: _Known) -> str:
-    tags = {
-        name.lower(): value
-        for column in ("resource_tags", "tags")
-        for name, value in _map(row, column, number).items()
-    }
-    named = [tags.get(name, "") for name in _TAGS]
-    return _short(
-        next((each for each in (*[row.get(c, "") for c in _TAG_COLUMNS], *named) if each.strip()), "")
-    )
+    for column in _TAG_COLUMNS:
+        if row.get(column, "").strip():
+            return _short(row[column])
+    tags = [_map(row, column, number, known) for column in ("tags", "resource_tags")]
+    if not any(tags):
+        return ""
+    named = {name.lower(): value for each in tags for name, value in each.items()}
+    return _short(next((named[name] for name in _TAGS if named.get(name, "").strip()), ""))
