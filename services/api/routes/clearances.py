@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Response
 
 from circletake.domain.people import Role
 from circletake.kit import clock
-from circletake.usecases.choice import clearances, reroute
+from circletake.usecases.choice import clearances
 from circletake.usecases.choice.clearances import ClearanceView
+from circletake.usecases.choice.reroute import find_routes, reroute_take
 from circletake.usecases.effective_take import TakeView
 from circletake.usecases.idempotency import Answer
 from services.api.auth import Generator, Reader, person_with, seal_of
@@ -84,7 +85,7 @@ async def end(shot_id: UUID, clearance_id: UUID, who: Clearer, desk: Desk) -> No
 async def list_reroutes(take_id: UUID, who: Reader, desk: Desk) -> RouteList:
     """List the models of the production that would take what a model refused or couldn't make, each with its price,
     what becomes of every control, and what would differ."""
-    found = await reroute.find_routes(
+    found = await find_routes(
         desk.database,
         desk.catalogue,
         await seal_of(desk, who),
@@ -96,16 +97,14 @@ async def list_reroutes(take_id: UUID, who: Reader, desk: Desk) -> RouteList:
 
 
 @takes.post("/reroute", status_code=202, response_model=TakeReply, responses=declared(409))
-async def make_elsewhere(
-    take_id: UUID, body: RerouteBody, who: Generator, desk: Desk, claim: Claim
-) -> Response:
+async def reroute(take_id: UUID, body: RerouteBody, who: Generator, desk: Desk, claim: Claim) -> Response:
     """Make a filtered take, or one that a model couldn't make, on another model of the production, as a new take with
     `retry_of`. Nothing of the request is changed."""
 
     def answer_with(view: TakeView) -> Answer:
         return Answer(202, TakeReply.of(view).model_dump_json().encode(), f"/v1/takes/{view.take.id}")
 
-    answer = await reroute.reroute_take(
+    answer = await reroute_take(
         desk.database,
         desk.catalogue,
         desk.packs,
