@@ -38,7 +38,11 @@ class Threshold:
         middle = (low + high) / 2
         if high - low >= 2 * half_width:
             return self
-        return Threshold(sigmoid(middle - half_width), sigmoid(middle + half_width))
+        # there and back through the log-odds may come out a hair inside where it began
+        return Threshold(
+            min(self.fail_below, sigmoid(middle - half_width)),
+            max(self.pass_from, sigmoid(middle + half_width)),
+        )
 
     def judge(self, p: float) -> Verdict:
         if p < self.fail_below:
