@@ -103,7 +103,7 @@ async def _pause(studio: Studio, place: str) -> float:
     last = await studio.rows.fetchval(_LAST_CALL, place.rsplit("/", 1)[-1])
     if last is None:
         raise RuntimeError("nothing of the batch had gone to a model")
-    return max(0.0, (last - asked).total_seconds())
+    return max(0.0, float((last - asked).total_seconds()))
 
 
 async def _do(studio: Studio, path: str) -> Any:

@@ -6,6 +6,7 @@ What makes the whole file unreadable raises Invalid; what is wrong with one row 
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -82,16 +83,48 @@ def cell_count(cells: Sequence[str], columns: Sequence[str]) -> Violation | None
     return Violation("", "cell_count", message)
 
 
-def json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Yield (line, the object on it); None where it isn't one. Numbers with a point are Decimals."""
+def json_lines(
+    text: str, read: Callable[[str], dict[str, Any] | None]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Yield (line, the object on it); None where it isn't one."""
     for line, content in enumerate(text.split("\n"), start=1):
         if content.strip():
-            yield line, json_object(content)
+            yield line, read(content)
 
 
 def json_object(content: str) -> dict[str, Any] | None:
+    """Read an object whose fields are judged one by one. Numbers with a point are Decimals."""
     try:
         values = json.loads(content, parse_float=Decimal)
     except (ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) else None
+
+
+def storable_object(content: str) -> dict[str, Any] | None:
+    """Read an object that can be stored as it is: see `json_value`."""
+    try:
+        values = json_value(content)
+    except (ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def json_value(content: str) -> Any:
+    """Read JSON that can be stored: numbers with a point are Decimals that a float can hold, text has no half of a
+    surrogate pair. Raises ValueError, RecursionError."""
+    value = json.loads(content, parse_float=_finite, parse_constant=_no_number)
+    if "\\u" in content:
+        json.dumps(value, ensure_ascii=False, default=str).encode()  # UnicodeEncodeError is a ValueError
+    return value
+
+
+def _finite(text: str) -> Decimal:
+    value = Decimal(text)
+    if not math.isfinite(float(value)):
+        raise ValueError("too large")
+    return value
+
+
+def _no_number(text: str) -> Decimal:
+    raise ValueError(f"{text} isn't JSON")

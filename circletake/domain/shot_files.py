@@ -17,6 +17,7 @@ from circletake.domain.row_files import (
     csv_records,
     decode,
     json_lines,
+    json_object,
     too_many_rows,
 )
 from circletake.domain.shots import (
@@ -80,7 +81,7 @@ def read_json_lines(text: str) -> list[ShotRow]:
     Raises Invalid for too many rows; a line that isn't an object is a refused row.
     """
     rows: list[ShotRow] = []
-    for line, values in json_lines(text):
+    for line, values in json_lines(text, json_object):
         if len(rows) == MAX_ROWS:
             raise too_many_rows(MAX_ROWS)
         rows.append(ShotRow(line, "", {}, (NO_OBJECT,)) if values is None else _row(line, values))

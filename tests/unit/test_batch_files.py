@@ -66,6 +66,13 @@ def test_only_a_first_line_of_defaults_is_none_of_the_rows() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["NaN", "1e999", '"\\ud800"'])
+def test_what_cannot_be_stored_is_no_row(value: str) -> None:
+    """Numbers that are none, and half of a character, are refused with their line."""
+    [row] = read_batch_lines(f'{{"shot": "S_1", "controls": {{"strength": {value}}}}}').rows
+    assert [each.code for each in row.violations] == ["malformed_json"]
+
+
 def test_a_row_wins_over_the_files_defaults_and_those_over_the_calls() -> None:
     """Controls are filled in one by one, and a null says that there is nothing."""
     whole = with_defaults(

@@ -1,6 +1,5 @@
 """Reading a batch's file, CSV or JSON lines, into rows."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,8 @@ from circletake.domain.row_files import (
     csv_columns,
     csv_records,
     json_lines,
+    json_value,
+    storable_object,
     too_many_rows,
 )
 
@@ -60,7 +61,7 @@ def read_batch_lines(text: str) -> BatchFile:
     """
     rows: list[BatchRow] = []
     defaults: Mapping[str, Any] = {}
-    for number, (line, values) in enumerate(json_lines(text)):
+    for number, (line, values) in enumerate(json_lines(text, storable_object)):
         if number == 0 and values is not None and set(values) == {"defaults"}:
             defaults = checked_defaults(values["defaults"])
             continue
@@ -132,17 +133,13 @@ def _put(values: dict[str, Any], column: str, text: str) -> None:
 
 
 def _json_cell(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    return plain(storable_object(text))  # type: ignore[no-any-return]  # the same shape
 
 
 def _scalar(text: str) -> Any:
     """A number, true, false, a list or an object as JSON has them; else the text itself."""
     try:
-        return json.loads(text)
+        return plain(json_value(text))
     except (ValueError, RecursionError):
         return text
 

@@ -28,7 +28,7 @@ class BatchRow:
     def shot(self) -> str:
         """The shot as a report names it: what stood there, cut to a code's length."""
         code = self.values.get("shot") or self.values.get("shot_id")
-        return str(code)[:64] if isinstance(code, str) else ""
+        return code[:64] if isinstance(code, str) and code.isprintable() else ""
 
 
 @dataclass(frozen=True, slots=True)

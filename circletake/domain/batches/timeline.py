@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from circletake.domain.batches.files import checked_defaults
+from circletake.domain.batches.files import checked_defaults, plain
 from circletake.domain.batches.rows import MAX_ROWS, BatchFile, BatchRow
 from circletake.domain.errors import Invalid, invalid
 from circletake.domain.pictures import Violation
-from circletake.domain.row_files import too_many_rows
+from circletake.domain.row_files import storable_object, too_many_rows
 
 OURS = "circletake"  # the key of our metadata, of a timeline and of a clip
 _MAX_DEPTH = 40  # compositions in compositions
@@ -25,11 +25,8 @@ def read_batch_timeline(text: str) -> BatchFile:
 
     Raises Invalid for what isn't OTIO JSON, and for too many clips.
     """
-    try:
-        root = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _malformed() from None
-    if not isinstance(root, dict) or not isinstance(root.get("OTIO_SCHEMA"), str):
+    root = storable_object(text)
+    if root is None or not isinstance(root.get("OTIO_SCHEMA"), str):
         raise _malformed()
     rows: list[BatchRow] = []
     seen: set[str] = set()
@@ -44,7 +41,7 @@ def read_batch_timeline(text: str) -> BatchFile:
         if len(rows) == MAX_ROWS:
             raise too_many_rows(MAX_ROWS)
         rows.append(row)
-    return BatchFile(rows, checked_defaults(_ours(root).get("defaults", {})))
+    return BatchFile(rows, plain(checked_defaults(_ours(root).get("defaults", {}))))
 
 
 def _malformed() -> Invalid:
@@ -81,7 +78,7 @@ def _row(number: int, clip: Mapping[str, Any]) -> BatchRow | None:
         return BatchRow(number, {}, (_NO_OBJECT,))
     if given.get("skip") is True:
         return None
-    values = {name: value for name, value in given.items() if name != "skip"}
+    values = {name: plain(value) for name, value in given.items() if name != "skip"}
     name = clip.get("name")
     names = (name,) if isinstance(name, str) and name else ()
     if "shot" not in values and "shot_id" not in values and names:

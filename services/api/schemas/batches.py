@@ -58,8 +58,8 @@ def _line(production_id: UUID, row: BatchRow, given: dict[str, Any]) -> BatchLin
 def _names(values: dict[str, Any], clip: tuple[str, ...], found: list[Violation]) -> Named:
     """Take the studio's own names out of a row: what is left are ids."""
     shot = values.pop("shot", None)
-    if shot is not None and not (isinstance(shot, str) and 0 < len(shot) <= MAX_NAME):
-        found.append(Violation("/shot", "not_text", "A shot's code is text: write it in quotes."))
+    if shot is not None and not _is_text(shot):
+        found.append(Violation("/shot", "not_text", "A shot's code is printable text: write it in quotes."))
         shot = None
     if shot is not None and "shot_id" in values:
         found.append(Violation("/shot_id", "shot_twice", "Give the shot's code or its id, not both."))
@@ -80,9 +80,13 @@ def _names(values: dict[str, Any], clip: tuple[str, ...], found: list[Violation]
     return Named(shot, clip, inputs, depicts)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()
+
+
 def _is_name(value: Any) -> bool:
     """Whether it is the studio's own name of something, and not an id of ours."""
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME:
+    if not _is_text(value):
         return False
     try:
         UUID(value)
