@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import circletake.data
@@ -31,6 +31,7 @@ def named(name, **changes):
 @given(
     low=st.floats(0.01, 0.99), high=st.floats(0.01, 0.99), width=st.floats(0, 3), p=st.floats(0.001, 0.999)
 )
+@example(low=0.3, high=0.3, width=0.0, p=0.3)
 def test_a_wider_zone_never_decides_more(low, high, width, p):
     """Widening the zone of doubt turns verdicts into doubt, never one verdict into the other."""
     threshold = Threshold(*sorted((low, high)))
