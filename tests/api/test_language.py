@@ -207,7 +207,7 @@ async def kept_waiting(studio: Studio, production: str) -> str:
 
 
 async def test_a_request_waits_during_a_labour_action_and_can_be_canceled(studio: Studio) -> None:
-    """Nothing of the production reaches a model: it says what it waits for, and ends only once."""
+    """Nothing of the production reaches a model: it says what it waits for, ends only once, and else goes on."""
     production = (await studio.production())["id"]
     everybody = await studio.everybody()
     await everybody.call("PUT", f"/v1/productions/{production}/labour-action", json={"on": True})
@@ -216,6 +216,9 @@ async def test_a_request_waits_during_a_labour_action_and_can_be_canceled(studio
     assert (canceled.json["state"], canceled.json["cost"]["billed"]) == ("canceled", None)
     again = await studio.post(f"{path}/cancel")
     assert (again.status, again.json["code"]) == (409, "request_ended")
+    other = await kept_waiting(studio, production)
+    await everybody.call("PUT", f"/v1/productions/{production}/labour-action", json={"on": False})
+    assert (await studio.get(other, headers=WAIT)).json["state"] == "succeeded"
     person = await studio.person("requester")
     nothing = await person.call("PATCH", path, json={"shots": []}, headers={"If-Match": "*"})
     assert nothing.json["code"] == "nothing_written"

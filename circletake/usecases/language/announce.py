@@ -1,6 +1,9 @@
-"""What is told of a language request: ids and words of ours, nothing of its text."""
+"""What is told of a language request - ids and words of ours, nothing of its text - and what is told to it."""
 
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
 
 from circletake.domain.language.words import LanguageTask
 from circletake.records.language import LanguageRequest
@@ -25,3 +28,19 @@ async def announce_end(session: TenantSession, row: LanguageRequest) -> None:
     """Record that a request has ended, and wake who waits for it. The caller wakes the dispatcher."""
     await record_event(session, row.tenant_id, f"{LanguageTask(row.task).value}.finished", request_data(row))
     await wake_waiters(session, row.id)
+
+
+_LOOK_AGAIN = text(
+    """
+    update steps s set run_at = now()
+    from language_requests r
+    where r.tenant_id = :tenant and r.production_id = :production and r.state = 'waiting'
+      and s.tenant_id = r.tenant_id and s.subject_id = r.id and s.kind = 'language' and s.lane = 'judge'
+      and s.state = 'ready'
+    """
+)
+
+
+async def look_again(session: TenantSession, tenant_id: UUID, production_id: UUID) -> None:
+    """Let a production's requests that wait look again at once. The caller wakes the dispatcher."""
+    await session.execute(_LOOK_AGAIN, {"tenant": tenant_id, "production": production_id})

@@ -13,6 +13,7 @@ from circletake.records.context import Production
 from circletake.records.holds import Hold
 from circletake.records.session import Database
 from circletake.usecases.events import record_event, wake_dispatcher
+from circletake.usecases.language.announce import look_again
 from circletake.usecases.ledger import record_entry
 from circletake.usecases.permission.open_holds import end_hold, open_holds_of, resume_takes
 from circletake.usecases.steps import lock_generation, lock_takes
@@ -44,6 +45,8 @@ async def switch_labour_action(
         if (production.labour_action_since is not None) != on:
             production.labour_action_since = now if on else None
             production.version += 1
+            if not on:
+                await look_again(session, tenant_id, production_id)
             kind = "began" if on else "ended"
             await record_entry(
                 session,
