@@ -6,6 +6,7 @@ The two were written apart from the same documentation and share no code.
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from circletake.dialects.contract import encode_body
+from circletake.dialects.example import example_request
 from circletake.dialects.registry import dialect_for
 from circletake.domain.controls import CONTROLS, SEED_MAX
 from circletake.domain.fitting import fit_within
@@ -180,3 +182,34 @@ def test_the_wire_does_refuse_what_we_would_not_send(
     sent = {**native(model_id, request(kind)), **breaks}
     with pytest.raises(BedrockFault):
         stability(model_id)(encode_body(sent, card_of(model_id)))
+
+
+@pytest.mark.parametrize(
+    ("model_id", "breaks"),
+    [
+        (FAST, {"seed": 7}),
+        (FAST, {"prompt": "sharper"}),
+        (CUTOUT, {"seed": 7}),
+        (CREATIVE, {"creativity": 0.51}),
+        (CONSERVATIVE, {"creativity": 0.09}),
+        (RECOLOR, {"search_prompt": "the coat"}),
+        (REPLACE, {"select_prompt": "the coat"}),
+        (SKETCH, {"aspect_ratio": "1:1"}),
+        (STRUCTURE, {"control_strength": 1.01}),
+        (STYLE_GUIDE, {"fidelity": -0.01}),
+        (STYLE_TRANSFER, {"change_strength": 0.09}),
+        (STYLE_TRANSFER, {"style_preset": "anime"}),
+        (ERASE, {"grow_mask": 21}),
+        (INPAINT, {"prompt": ""}),
+        (OUTPAINT, {"left": 2001}),
+    ],
+)
+def test_each_services_wire_refuses_one_wrong_member(model_id: str, breaks: dict[str, Any]) -> None:
+    """Of a body that it takes: the agreement above means something for each service."""
+    card = card_of(model_id)
+    asked = example_request(card, min(card.kinds))
+    pictures = {slot: replace(each, data=png(each.width, each.height)) for slot, each in asked.inputs.items()}
+    sent = dialect_for(card).build(replace(asked, inputs=pictures), card)
+    assert stability(model_id)(encode_body(sent, card))
+    with pytest.raises(BedrockFault):
+        stability(model_id)(encode_body({**sent, **breaks}, card))
