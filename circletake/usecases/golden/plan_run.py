@@ -17,6 +17,7 @@ from circletake.ports import ModelCatalogue
 from circletake.records.generations import Generation, Take
 from circletake.records.golden import GoldenShot
 from circletake.records.session import TenantSession
+from circletake.usecases.choice.choose_model import ProductionModels, card_under, production_models
 from circletake.usecases.effective_take import controls_of, kind_of
 
 NOTHING = Decimal(0)
@@ -25,12 +26,16 @@ MAX_SHOTS = 100  # of one run
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """What a run is of. `model`: it makes every shot instead of the shot's own. Empty collections: all."""
+    """What a run is of. `model`: it makes every shot instead of the shot's own. Empty collections: all.
+
+    `newest`: models run with the catalogue's own entry, whatever the production chose or keeps of them.
+    """
 
     model: str | None = None
     kinds: Collection[str] = ()
     only_models: Collection[str] = ()
     golden_ids: Collection[UUID] = ()
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,24 @@ async def plan_run(
         if values:
             query = query.where(column.in_(list(values)))
     rows = (await session.execute(query)).all()
-    return [_planned(catalogue, scope, *row, now=now) for row in rows]
+    models = await production_models(session, tenant_id, production_id)
+    return [_planned(catalogue, models, scope, *row, now=now) for row in rows]
+
+
+def card_for(
+    catalogue: ModelCatalogue, models: ProductionModels, kind: Kind, model: str, *, newest: bool
+) -> tuple[ModelCard | None, bool]:
+    """Return the entry that a model runs with, and whether that is beside what the production chose: the catalogue's
+    newest was asked for, or the production's lock doesn't allow this model any more."""
+    choice = models.of(kind)
+    if newest or (choice is not None and choice.locked and model not in choice.may_be_named):
+        return catalogue.get(model), True
+    return card_under(catalogue, choice, model), False
 
 
 def _planned(
     catalogue: ModelCatalogue,
+    models: ProductionModels,
     scope: RunScope,
     golden: GoldenShot,
     generation: Generation,
@@ -92,7 +110,7 @@ def _planned(
     now: datetime,
 ) -> PlannedGolden:
     model, kind = scope.model or golden.model_id, kind_of(generation, take)
-    card = catalogue.get(model)
+    card, _ = card_for(catalogue, models, kind, model, newest=scope.newest)
     if card is None:
         gone = Violation("/model", "unknown_model", "The catalogue no longer has this model.")
         return PlannedGolden(golden, model, None, NOTHING, seeded=False, refused=gone)

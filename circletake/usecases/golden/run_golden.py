@@ -19,13 +19,14 @@ from circletake.kit import clock, logs
 from circletake.records.generations import Generation, Take
 from circletake.records.golden import GoldenResult, GoldenRun, GoldenShot
 from circletake.records.session import TenantSession
+from circletake.usecases.choice.choose_model import production_models
 from circletake.usecases.effective_take import controls_of, kind_of, model_of
 from circletake.usecases.find_generations import find_generation, find_take
 from circletake.usecases.generation_rows import GenerationView
 from circletake.usecases.golden.draw_run import draw_run
 from circletake.usecases.golden.find_runs import find_run
 from circletake.usecases.golden.judge_result import judge_results
-from circletake.usecases.golden.plan_run import RunScope, plan_run
+from circletake.usecases.golden.plan_run import RunScope, card_for, plan_run
 from circletake.usecases.golden.start_run import enter_automatic, write_plan
 from circletake.usecases.idempotency import Answer, IdempotencyClaim
 from circletake.usecases.inputs_of import inputs_of
@@ -68,7 +69,7 @@ async def _planned(tools: Tools, tenant: TenantAtWork, step: ClaimedStep, run_id
             return None
         if run.state == "queued":
             if run.estimate_usd is None:
-                scope = RunScope(run.model_id, run.kinds, run.only_models)
+                scope = RunScope(run.model_id, run.kinds, run.only_models, newest=of_newest(run))
                 planned = await plan_run(
                     session,
                     tools.catalogue,
@@ -106,7 +107,7 @@ async def _ask(tools: Tools, tenant: TenantAtWork, run: GoldenRun, result: Golde
     """Ask for one shot again, through the door that every request takes. What is refused has failed."""
     generation_id, refused = None, None
     async with tools.database.tenant(run.tenant_id) as session:
-        request = await _request(session, tenant, run, result)
+        request = await _request(session, tools, tenant, run, result)
     try:
         answer = await request_generation(
             tools.database,
@@ -136,14 +137,23 @@ def _accepted(view: GenerationView) -> Answer:
     return Answer(202, b"", str(view.generation.id))
 
 
+def of_newest(run: GoldenRun) -> bool:
+    """A model that is tried, or that changed in the catalogue, runs as the catalogue has it; else as the production."""
+    return run.reason == "catalogue_changed" or (run.reason == "requested" and run.model_id is not None)
+
+
 async def _request(
-    session: TenantSession, tenant: TenantAtWork, run: GoldenRun, result: GoldenResult
+    session: TenantSession, tools: Tools, tenant: TenantAtWork, run: GoldenRun, result: GoldenResult
 ) -> GenerationRequest:
     """Return the golden take's request as it was, for one take with its seed."""
     golden = await session.get_one(GoldenShot, result.golden_id)
     generation = await find_generation(session, run.tenant_id, golden.generation_id)
     take = await find_take(session, run.tenant_id, golden.take_id)
     files = await inputs_of(session, generation, take)
+    models = await production_models(session, run.tenant_id, run.production_id)
+    _, beside = card_for(
+        tools.catalogue, models, kind_of(generation, take), result.model_id, newest=of_newest(run)
+    )
 
     def text(column: str) -> str | None:
         return open_text(tenant.seal, getattr(generation, column), f"generations.{column}:{generation.id}")
@@ -164,7 +174,7 @@ async def _request(
         metadata={"golden_run": str(run.id), "golden_shot": str(golden.id)},
         depicts=sorted(depicted(generation.depicts)),
         use=UseDeclaration.of(generation.use),
-        trial=True,
+        trial=beside,
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from services.api.problems import ALWAYS
 from services.api.schemas.models import ModelList, ModelMatrix, ModelReply
 from services.api.wiring import Gateway, gateway
 
-UNCHANGED = {304: {"description": "It is still as `If-None-Match` says"}}
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as `If-None-Match` says"}}
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=ALWAYS)
 Desk = Annotated[Gateway, Depends(gateway)]
 

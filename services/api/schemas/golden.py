@@ -129,7 +129,10 @@ class GoldenScopeBody(Body):
 
     def scope(self) -> RunScope:
         return RunScope(
-            self.model, [each.value for each in self.kinds], golden_ids=list(self.golden_shot_ids)
+            self.model,
+            [each.value for each in self.kinds],
+            golden_ids=list(self.golden_shot_ids),
+            newest=self.model is not None,
         )
 
 
