@@ -1,6 +1,7 @@
 """Language models: from a script page to a breakdown, a person's edits and shots; and prompts that are only proposed."""
 
 import json
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -306,3 +307,19 @@ async def test_what_a_model_would_not_take_is_refused_before_anything_is_spent(s
     ):
         refused = await studio.post("/v1/script-breakdowns", {**asked, **changes})
         assert [(each["pointer"], each["code"]) for each in refused.json["errors"]] == [found]
+
+
+async def test_a_call_needs_room_and_is_paid_from_the_productions_budget(studio: Studio) -> None:
+    """The most that it can cost has to fit; what it cost is what the budget shows."""
+    production = (await studio.production())["id"]
+    everybody = await studio.everybody()
+    budget = f"/v1/budgets/productions/{production}"
+    made = await everybody.call("PUT", budget, json={"hard_usd": "0.001"})
+    refused = await studio.post("/v1/script-breakdowns", {"production_id": production, "text": PAGE})
+    assert (refused.status, refused.json["code"]) == (409, "budget_exhausted")
+    more = {"json": {"hard_usd": "1"}, "headers": {"If-Match": made.headers["ETag"]}}
+    assert (await everybody.call("PUT", budget, **more)).status == 200
+    paid = (await broken_down(studio, production)).json["cost"]
+    seen = (await studio.get(budget)).json
+    assert Decimal(seen["spent_usd"]) == Decimal(paid["cost_usd"]) > 0
+    assert Decimal(seen["unknown_usd"]) == Decimal(seen["reserved_usd"]) == 0
