@@ -67,7 +67,7 @@ eval: .venv/.embedded .tools/weights/.ready ## Score a labelled folder of pictur
 	@[ -n "$(DATA)" ] || { echo 'Say which folder: make eval DATA=dir'; exit 2; }
 	@$(PY) -m evaluation --data "$(DATA)" $(if $(CIRCLETAKE_HOME),--out "$(CIRCLETAKE_HOME)") $(ARGS)
 
-conform: .venv/.embedded .venv-s3/.ready ## Compare the offline servers with AWS: make conform AWS_PROFILE=name MAX_USD=5
+conform: .venv/.embedded .venv-s3/.ready ## Compare the offline servers with AWS: make conform AWS_PROFILE=name MAX_USD=6
 	@$(PY) -m conformance $(if $(AWS_PROFILE),--profile "$(AWS_PROFILE)") $(if $(MAX_USD),--max-usd "$(MAX_USD)") $(ARGS)
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $(if $(UPGRADE),--upgrade)
