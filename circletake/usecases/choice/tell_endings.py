@@ -20,8 +20,9 @@ from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue
 from circletake.records.choice import ModelChoice, ModelEnding
+from circletake.records.consistency import EvaluatorCall
 from circletake.records.context import Production
-from circletake.records.generations import Generation
+from circletake.records.generations import Generation, Take
 from circletake.records.language import LanguageRequest
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.choice.choose_model import as_choice
@@ -153,21 +154,38 @@ async def _ties(
         for how, model in named:
             if model in ending:
                 found[production, model].add(how)
-    since, models = now - USED_LATELY, list(ending)
-    used = union(
-        *(
-            select(record.production_id, record.model_id).where(
-                record.tenant_id == tenant_id,
-                record.created_at > since,
-                record.model_id.in_(models),
-                *([] if production_id is None else [record.production_id == production_id]),
-            )
-            for record in (Generation, LanguageRequest)
-        )
-    )
-    for row in await session.execute(used):
-        found[row.production_id, row.model_id].add("used")
+    for production, model in await _used(session, tenant_id, list(ending), now - USED_LATELY, production_id):
+        found[production, model].add("used")
     return dict(found)
+
+
+async def _used(
+    session: TenantSession,
+    tenant_id: UUID,
+    models: list[str],
+    since: datetime,
+    production_id: UUID | None,
+) -> list[tuple[UUID, str]]:
+    """What was asked of these models lately, by production: as it was requested, by a take of its own, to judge, to
+    write."""
+    own = Take.changes["model_id"].astext
+    asked = [
+        select(record.production_id, record.model_id).where(
+            record.tenant_id == tenant_id, record.created_at > since, record.model_id.in_(models)
+        )
+        for record in (Generation, LanguageRequest, EvaluatorCall)
+    ]
+    taken = (
+        select(Generation.production_id, own)
+        .join(Take, (Take.tenant_id == Generation.tenant_id) & (Take.generation_id == Generation.id))
+        .where(Take.tenant_id == tenant_id, Take.created_at > since, own.in_(models))
+    )
+    rows = await session.execute(union(*asked, taken))
+    return [
+        (production, model)
+        for production, model in rows
+        if production is not None and production_id in {None, production}
+    ]
 
 
 async def _references(session: TenantSession, tenant_id: UUID, productions: set[UUID]) -> Mapping[UUID, Any]:
