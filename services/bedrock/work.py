@@ -25,7 +25,7 @@ from services.bedrock.orders import (
     UpscaleOrder,
     VaryOrder,
 )
-from services.bedrock.pictures import Pixels, decode_image, decode_mask, encode, resize
+from services.bedrock.pictures import NoMask, Pixels, decode_image, decode_mask, encode, resize
 from services.bedrock.subjects import Subject
 from services.bedrock.versions import look_of, seed_of
 
@@ -131,7 +131,14 @@ def _whole(order: VaryOrder | StyleTransferOrder | UpscaleOrder | CutoutOrder) -
         case CutoutOrder():
             from services.bedrock.darkroom.cutout import without_background
 
-            return without_background(image)
+            return without_background(image, _transparent(order.image))
+
+
+def _transparent(image: bytes) -> Pixels | None:
+    try:
+        return decode_mask(None, image)
+    except NoMask:
+        return None
 
 
 def _in_part(

@@ -142,6 +142,14 @@ def test_a_cut_out_keeps_the_subjects_own_colours():
     assert np.array_equal(result[..., :3], picture)
 
 
+def test_what_was_cut_out_before_stays_as_it_was():
+    """A picture that comes with transparency keeps it."""
+    picture, disc = _still_life()
+    gone = np.where(disc, np.uint8(0), np.uint8(255))
+
+    assert np.array_equal(without_background(picture, gone)[..., 3], 255 - gone)
+
+
 @pytest.mark.parametrize("fill", [0, 127, 255])
 def test_a_picture_without_a_subject_is_cut_out_all_the_same(fill):
     """A flat picture gives an oval rather than an error."""

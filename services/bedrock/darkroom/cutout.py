@@ -5,7 +5,7 @@ filter: He, Sun and Tang, 2013)."""
 import cv2
 import numpy as np
 
-from services.bedrock.darkroom.arrays import Bools, Floats, Picture, resized, softened
+from services.bedrock.darkroom.arrays import Bools, Floats, Mask, Picture, resized, softened
 
 _SIDE = 240  # longest side of what is cut out; the edge is refined beyond
 _GUIDE_SIDE = 480
@@ -27,8 +27,13 @@ def cut_out(image: Picture) -> Floats:
     return refined(image, softened(subject.astype(np.float32), 0.8))
 
 
-def without_background(image: Picture) -> Picture:
-    """RGBA: the subject's own colours, also under its soft edge, and how much of each pixel is the subject."""
+def without_background(image: Picture, gone: Mask | None = None) -> Picture:
+    """RGBA: the subject's own colours, also under its soft edge, and how much of each pixel is the subject.
+
+    `gone` is what is transparent already (255) and stays so: a picture that was cut out before is as it was.
+    """
+    if gone is not None:
+        return np.dstack([image, 255 - gone])
     return np.dstack([image, np.rint(cut_out(image) * 255).astype(np.uint8)])
 
 
