@@ -168,6 +168,21 @@ async def test_a_fallback_makes_what_the_model_could_not(
     ]
 
 
+async def test_a_list_that_is_used_up_ends_with_what_happened(
+    production: Production, offline: Offline
+) -> None:
+    """Each model of the list is asked once, in its order; after the last one nobody else is, and nothing is asked again."""
+    await production.choose(model=ULTRA, fallback={"order": [CORE, SD35], "on": ["filter"]})
+    for model in (ULTRA, CORE, SD35):
+        await offline.fault("filter_prompt", model, 1)
+    made = await production.generation()
+    takes = made.json["takes"]
+    assert [take["state"] for take in takes] == ["filtered"] * 3
+    assert [(take["changes"] or {}).get("model") for take in takes] == [None, CORE, SD35]
+    assert [take["retry_of"] for take in takes] == [None, takes[0]["id"], takes[1]["id"]]
+    assert made.json["finished_at"] is not None
+
+
 async def test_a_filtered_take_is_offered_elsewhere_and_nothing_is_sent_by_itself(
     production: Production, offline: Offline
 ) -> None:
