@@ -140,31 +140,25 @@ async def test_every_kind_and_task_is_listed_with_its_model(production: Producti
     assert len(model["fingerprint"]) == 64
 
 
-@pytest.mark.parametrize(
-    ("fault", "count", "because", "ended"),
-    [
-        ("throttle", 3, "throttle", "model_throttled"),
-        ("access_denied", 1, "outage", "model_access_denied"),
-        ("filter_prompt", 1, "filter", "filtered_prompt"),
-    ],
-)
-async def test_a_fallback_makes_what_the_model_could_not(
-    production: Production, offline: Offline, fault: str, count: int, because: str, ended: str
-) -> None:
-    """The take ends as it ended and stays; a new one on the production's next model says why, and is told."""
-    await production.choose(
-        model=SD35, fallback={"order": [ULTRA, CORE], "on": ["throttle", "outage", "filter"]}
-    )
-    await offline.fault(fault, SD35, count)
+async def test_a_fallback_makes_what_the_model_could_not(production: Production, offline: Offline) -> None:
+    """Each take ends as it ended and stays; a new one on the production's next model says instead of which and why, and
+    is told: first for a model that stays busy, then for one that may not be called."""
+    await production.choose(model=SD35, fallback={"order": [ULTRA, CORE]})
+    await offline.fault("throttle", SD35, 3)
+    await offline.fault("access_denied", ULTRA, 1)
     made = await production.generation()
-    first, second = made.json["takes"]
-    assert (first["failure"]["code"], first["rung"]) == (ended, None)
-    assert (second["state"], second["retry_of"], second["rung"]) == ("succeeded", first["id"], "fallback")
-    changes = second["changes"]
-    assert (changes["model"], changes["instead_of"], changes["because"]) == (ULTRA, SD35, because)
-    fell = await production.told("take.fell_back")
-    assert [(each["take_id"], each["model"], each["because"]) for each in fell] == [
-        (second["id"], ULTRA, because)
+    busy, denied, last = made.json["takes"]
+    assert (busy["failure"]["code"], busy["rung"], busy["cost_usd"]) == ("model_throttled", None, "0.000000")
+    assert (denied["failure"]["code"], denied["rung"]) == ("model_access_denied", "fallback")
+    assert (last["state"], last["rung"]) == ("succeeded", "fallback")
+    assert [take["retry_of"] for take in (denied, last)] == [busy["id"], denied["id"]]
+    said = [(take["changes"]["model"], take["changes"]["instead_of"]) for take in (denied, last)]
+    assert said == [(ULTRA, SD35), (CORE, ULTRA)]
+    assert [take["changes"]["because"] for take in (denied, last)] == ["throttle", "outage"]
+    told = await production.told("take.fell_back")
+    assert [(each["take_id"], each["model"], each["because"]) for each in told] == [
+        (denied["id"], ULTRA, "throttle"),
+        (last["id"], CORE, "outage"),
     ]
 
 
@@ -179,6 +173,7 @@ async def test_a_list_that_is_used_up_ends_with_what_happened(
     takes = made.json["takes"]
     assert [take["state"] for take in takes] == ["filtered"] * 3
     assert [(take["changes"] or {}).get("model") for take in takes] == [None, CORE, SD35]
+    assert [take["changes"]["because"] for take in takes[1:]] == ["filter", "filter"]
     assert [take["retry_of"] for take in takes] == [None, takes[0]["id"], takes[1]["id"]]
     assert made.json["finished_at"] is not None
 
