@@ -135,6 +135,32 @@ async def test_an_animatic_lasts_exactly_its_frames(
     assert animatic["timeline_manifest"]["name"].endswith(".otio.c2pa")
 
 
+async def test_what_isnt_approved_is_marked_where_the_studio_says_so(studio: Studio, tmp_path: Path) -> None:
+    """A still is nearly the take itself: unapproved, it carries the mark that a contact sheet has."""
+    production = (await studio.production())["id"]
+    generation = await studio.post(
+        "/v1/generations",
+        {"production_id": production, "kind": "concept_art", "prompt": "a valley at dawn"},
+        headers=WAIT,
+    )
+    board = await studio.post("/v1/storyboards", {"production_id": production, "title": "The valley"})
+    place = f"/v1/storyboards/{board.json['id']}"
+    panels = [{"take_id": generation.json["takes"][0]["id"]}]
+    put = await studio.call("PUT", f"{place}/panels", json={"panels": panels}, headers={"If-Match": "*"})
+    assert put.status == 200, put.body
+    manager = await studio.everybody()
+    drawn = []
+    for demanded in (True, False):
+        rule = {"approved_before_download": demanded}
+        assert (await manager.call("PUT", "/v1/review-rules", json=rule)).status == 200
+        still = (await made(studio, f"{place}/drawings"))["stills"][0]["media_id"]
+        drawn.append(cv2.imread(str(await fetched(studio, still, tmp_path / f"{demanded}.jpg"))))
+    marked, clear = drawn
+    assert marked is not None
+    assert clear is not None
+    assert (np.abs(marked.astype(int) - clear) > 24).mean() > 0.01  # letters all over it
+
+
 async def test_a_script_page_becomes_panels_that_say_whose_words_they_are(studio: Studio) -> None:
     """Each shot of the breakdown is a panel with the shot's words, marked as a language model's."""
     production = (await studio.production())["id"]
