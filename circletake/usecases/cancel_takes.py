@@ -3,18 +3,18 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from circletake.domain.errors import Conflict
 from circletake.domain.kinds import Billed
 from circletake.domain.takes import TERMINAL, TakeState
 from circletake.ports import Seal
-from circletake.records.generations import Generation, Take
+from circletake.records.generations import Generation, Invocation, Take
 from circletake.records.session import Database, TenantSession
 from circletake.records.steps import Step
 from circletake.usecases.announce_take import settle_generation
 from circletake.usecases.effective_take import TakeView
-from circletake.usecases.end_take import Ending, end_take, one_take
+from circletake.usecases.end_take import Ending, end_take, end_uncalled, one_take
 from circletake.usecases.enforce_consistency import end_by_hand, running_enforcement
 from circletake.usecases.events import wake_dispatcher
 from circletake.usecases.find_generations import find_generation, find_take
@@ -60,9 +60,46 @@ async def cancel_open_takes(
     only: Collection[UUID] | None = None,
 ) -> None:
     """Cancel the takes that haven't ended; the generation and they are locked. `only`: those of them."""
-    for take in list(takes):
-        if only is None or take.id in only:
-            await _cancel(session, seal, generation, takes, take)
+    chosen = [take for take in takes if only is None or take.id in only]
+    await _cancel_uncalled(session, seal, generation, takes, chosen)
+    for take in chosen:
+        await _cancel(session, seal, generation, takes, take)
+
+
+async def _cancel_uncalled(
+    session: TenantSession, seal: Seal, generation: Generation, takes: list[Take], chosen: Collection[Take]
+) -> None:
+    """End what waits and never was with a model in a few statements. Where an enforcement is at work, each end decides
+    what follows."""
+    waiting = [take for take in chosen if take.state in {TakeState.QUEUED, TakeState.HELD}]
+    if len(waiting) < 2 or await running_enforcement(session, generation) is not None:  # noqa: PLR2004
+        return
+    called = set(
+        await session.scalars(
+            select(Invocation.take_id).where(
+                Invocation.tenant_id == generation.tenant_id,
+                Invocation.take_id.in_([take.id for take in waiting]),
+            )
+        )
+    )
+    which = [take for take in waiting if take.id not in called]
+    if not which:
+        return
+    for take in which:
+        take.cancel_requested = True
+    await end_uncalled(session, seal, generation, takes, which, _WAITED)
+    await session.execute(
+        update(Step)
+        .where(
+            Step.tenant_id == generation.tenant_id,
+            Step.take_id.in_([take.id for take in which]),
+            Step.state == "ready",
+        )
+        .values(state="done", finished_at=func.now(), trouble="canceled")
+    )
+
+
+_WAITED = Ending(TakeState.CANCELED, Billed.FALSE, "canceled", "Canceled while it waited for a model.")
 
 
 async def _lock(
@@ -83,8 +120,7 @@ async def _cancel(
     take.cancel_requested = True
     if take.state in {TakeState.QUEUED, TakeState.HELD}:
         # a step that was claimed in this moment finds the take ended, and ends itself
-        ending = Ending(TakeState.CANCELED, Billed.FALSE, "canceled", "Canceled while it waited for a model.")
-        await end_take(session, seal, generation, takes, take, ending)
+        await end_take(session, seal, generation, takes, take, _WAITED)
         await session.execute(
             update(Step)
             .where(Step.tenant_id == take.tenant_id, Step.take_id == take.id, Step.state == "ready")

@@ -8,7 +8,9 @@ from sqlalchemy import Uuid, bindparam, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from circletake.kit.ids import new_id
-from circletake.records.events import WebhookDelivery
+from circletake.records.base import Record
+from circletake.records.events import Event, WebhookDelivery
+from circletake.records.generations import Generation
 from circletake.records.session import TenantSession
 from circletake.records.steps import Step
 from circletake.records.together import insert_together
@@ -80,6 +82,47 @@ async def record_event(
         endpoints = await session.scalar(_RECORD, {**values, **of_generation})
     await queue_deliveries(session, tenant_id, event_id, endpoints or ())
     return event_id
+
+
+_NUMBER = text(
+    "update generations set event_seq = event_seq + :count where tenant_id = :tenant and id = :generation"
+    " returning event_seq"
+)
+
+
+async def record_events(
+    session: TenantSession,
+    generation: Generation,
+    told: Sequence[tuple[str, Mapping[str, Any]]],
+    *beside: tuple[type[Record], Sequence[Mapping[str, Any]]],
+) -> None:
+    """Append several events of one generation, each its type and data, and queue their deliveries; `beside`: other rows
+    of the same moment. The generation's row is locked by the caller, who wakes the dispatcher when it is done."""
+    tenant_id, generation_id = generation.tenant_id, generation.id
+    numbered = {"count": len(told), "tenant": tenant_id, "generation": generation_id}
+    last: int = (await session.execute(_NUMBER, numbered)).scalar_one()
+    events = [
+        {
+            "id": new_id(),
+            "tenant_id": tenant_id,
+            "generation_id": generation_id,
+            "seq": number,
+            "type": event_type,
+            "data": dict(data),
+        }
+        for number, (event_type, data) in enumerate(told, start=last - len(told) + 1)
+    ]
+    written = await insert_together(
+        session,
+        (Event, events),
+        *beside,
+        then=f"select {ENDPOINTS_BY_TYPE}, pg_notify(:channel, :generation)",
+        tenant_id=tenant_id,
+        types=sorted({row["type"] for row in events}),
+        channel=EVENTS_CHANNEL,
+        generation=str(generation_id),
+    )
+    await deliver_events(session, tenant_id, events, written.scalar_one())
 
 
 async def deliver_events(
