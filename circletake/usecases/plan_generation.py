@@ -155,6 +155,7 @@ def plan_request(
         asked=request.model,
         quality=request.quality,
         slots=request.inputs.keys(),
+        prompted=request.prompt is not None,
         on=now.date(),
     )
     card, controls = chosen.card, request.controls

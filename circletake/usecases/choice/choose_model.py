@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from circletake.dialects.checks import input_limits
+from circletake.dialects.abilities import serves
 from circletake.dialects.registry import DIALECTS
 from circletake.domain.availability import refusal
 from circletake.domain.cards import card_from
@@ -20,7 +20,7 @@ from circletake.domain.choice.choices import (
     locked_violation,
 )
 from circletake.domain.choice.kept import in_effect
-from circletake.domain.kinds import RULES, InputSlot, Kind, Quality
+from circletake.domain.kinds import InputSlot, Kind, Quality
 from circletake.domain.pictures import ModelCard, Violation
 from circletake.ports import ModelCatalogue
 from circletake.records.choice import ModelChoice
@@ -79,13 +79,15 @@ def choose_model(
     quality: Quality,
     on: date,
     slots: Collection[InputSlot] = (),
+    prompted: bool = False,
 ) -> Chosen:
     """Choose the model for a kind, or a language task, on a day. Reads nothing: `models` are loaded once."""
     choice = models.of(kind)
     lock_id = choice.id if choice else None
     if choice is not None and asked is not None and choice.locked and asked not in choice.may_be_named:
         return Chosen(None, lock_id, [locked_violation(choice)])
-    wanted = asked or _unasked(catalogue, choice, kind, quality, slots)
+    draft = _draft_model(catalogue, choice, kind, slots, prompted) if quality is Quality.DRAFT else None
+    wanted = asked or draft or (choice.model if choice else catalogue.default_for(kind).id)
     card = card_under(catalogue, choice, wanted)
     if card is None:
         unknown = Violation("/model", "unknown_model", "There is no such model: GET /v1/models lists them.")
@@ -94,28 +96,20 @@ def choose_model(
     return Chosen(card, lock_id, [refused] if refused else [])
 
 
-def _unasked(
+def _draft_model(
     catalogue: ModelCatalogue,
     choice: Choice | None,
     kind: Purpose,
-    quality: Quality,
     slots: Collection[InputSlot],
-) -> str:
-    """The model where none is named. Drafts have the catalogue's own, as far as a lock allows it and it takes what the
-    request works with."""
-    if quality is Quality.DRAFT and isinstance(kind, Kind):
-        draft = catalogue.draft_for(kind).model
-        card = catalogue.get(draft) if draft else None
-        taken = card is not None and all(
-            input_limits(card, each) for each in set(slots) - RULES[kind].not_sent
-        )
-        if (
-            draft is not None
-            and taken
-            and (choice is None or not choice.locked or draft in choice.may_be_named)
-        ):
-            return draft
-    return choice.model if choice else catalogue.default_for(kind).id
+    prompted: bool,
+) -> str | None:
+    """The catalogue's model for drafts, as far as a lock allows it and it can make what is asked for."""
+    if not isinstance(kind, Kind):
+        return None
+    card = catalogue.get(catalogue.draft_for(kind).model or "")
+    if card is None or not serves(card, kind, slots, prompted=prompted):
+        return None
+    return card.id if choice is None or not choice.locked or card.id in choice.may_be_named else None
 
 
 def card_under(catalogue: ModelCatalogue, choice: Choice | None, model_id: str) -> ModelCard | None:

@@ -109,6 +109,7 @@ async def _card(
         quality=request.quality,
         on=now.date(),
         slots=request.inputs.keys(),
+        prompted=request.prompt is not None,
     )
     if chosen.card is None:
         raise Invalid(chosen.violations)
