@@ -56,6 +56,7 @@ async def test_an_endpoint_is_registered_challenged_and_active(studio, receiver)
         "golden_run.finished",
         "hold.opened",
         "inbox.digest",
+        "model.ending",
         "take.failed",
         "take.filtered",
     ]
