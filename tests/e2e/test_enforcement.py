@@ -2,13 +2,16 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import aiohttp
 import pytest
 
+from circletake.adapters.catalogue.files import load_catalogue
 from services.embedded.stack import Stack
 from tests.cast import WAIT
 from tests.enforcing import COPIES_PASS, CORE, SD35, ULTRA, Casting, cast_on, drifting, rungs, verdicts
+from tests.faults.books import price_in
 from tests.gateway import onboard
 
 JUDGE = "us.amazon.nova-2-lite-v1:0"
@@ -151,12 +154,20 @@ async def test_what_a_person_has_to_decide_ends_in_review(casting: Casting) -> N
 
 
 async def test_a_second_opinion_is_asked_inside_the_cap_or_not_at_all(casting: Casting) -> None:
-    """The judge's tokens count; where the takes have used the cap up, the question stays a person's."""
+    """The judge's tokens count, to the last place as its own log says them; where the takes have used the cap up, the
+    question stays a person's."""
     async with undecided(casting):
         asked = await casting.enforced(max_attempts=1, second_opinion=JUDGE)
         broke = await casting.enforced(max_attempts=1, second_opinion=JUDGE, max_cost_usd="0.08")
     assert float(asked["judging_usd"]) > 0
     assert float(asked["at_most_usd"]) == pytest.approx(0.08 + float(asked["judging_usd"]))
+    log = (await casting.offline("GET", "calls?limit=10000"))["calls"]
+    asks = [
+        call
+        for call in log
+        if call["model_id"] == JUDGE and call["session_name"] == f"circletake-{casting.studio.slug}"
+    ]
+    assert Decimal(asked["judging_usd"]) == sum(price_in(load_catalogue(), call) for call in asks)
     assert (broke["state"], broke["stop_reason"]) == ("needs_review", "needs_human"), broke
     assert (float(broke["judging_usd"]), float(broke["at_most_usd"])) == (0, 0.08)
 
