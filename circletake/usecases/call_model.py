@@ -182,8 +182,12 @@ _OVER_CAP = Ending(
 
 
 def price_of_call(work: TakeWork) -> Decimal:
-    """Return what this call costs with its model and controls, as the catalogue says now."""
-    return quote(work.card, work.kind, 1, work.controls).per_take
+    """Return what this call costs with its model and controls, as the catalogue says now; as it was quoted where the
+    catalogue no longer sells it so."""
+    try:
+        return quote(work.card, work.kind, 1, work.controls).per_take
+    except ValueError:
+        return work.take.estimate_usd
 
 
 async def may_send(tools: Tools, work: TakeWork) -> bool:
