@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from circletake.domain.consistency.calibration import probability
+from circletake.domain.consistency.calibration import Calibrations, probability
 from circletake.domain.consistency.words import Aspect, CharacterKind
 from circletake.domain.golden.verdict import (
     GoldenAspect,
@@ -17,7 +17,7 @@ from circletake.domain.golden.verdict import (
     thresholds_in,
 )
 from circletake.kit import clock
-from circletake.ports import CastMember, EvaluatorDown, FrameSeen, PictureRefused, StorageFault
+from circletake.ports import CastMember, Evaluator, EvaluatorDown, FrameSeen, PictureRefused, StorageFault
 from circletake.records.generations import Generation
 from circletake.records.golden import GoldenResult, GoldenRun, GoldenShot
 from circletake.records.media import MediaFile
@@ -97,7 +97,12 @@ async def _judged(tools: Tools, tenant: TenantAtWork, pair: _Pair) -> dict[str, 
         try:
             scores = await tools.desk.compare_pictures(old, new)
             if _faces_count(pair):
-                face = await _same_faces(tools, (old, pair.old), (new, pair.new))
+                face = await same_faces(
+                    tools.evaluator,
+                    tools.rules.calibrations,
+                    Faces(old, pair.old.media_type, _frames(pair.old)),
+                    Faces(new, pair.new.media_type, _frames(pair.new)),
+                )
                 scores = replace(scores, face=face)
         except PictureRefused as refused:
             return _failed("unreadable", f"A picture can't be compared: {refused}"[:300])
@@ -150,10 +155,21 @@ def _faces_count(pair: _Pair) -> bool:
     return GoldenAspect.FACE.value in wanted if wanted else pair.depicts
 
 
-async def _same_faces(tools: Tools, old: tuple[Path, MediaFile], new: tuple[Path, MediaFile]) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """A file on the local disk whose faces are compared; of a clip, those of its middle frame."""
+
+    path: Path
+    media_type: str
+    frames: int = 1
+
+
+async def same_faces(
+    evaluator: Evaluator, calibrations: Calibrations, old: Faces, new: Faces
+) -> float | None:
     """How probable it is that the faces of the approved picture are in the new one: the least of them. None: it shows
-    none that can be judged. What is seen of faces is kept nowhere."""
-    before, after = await _seen(tools, *old), await _seen(tools, *new)
+    none that can be judged. What is seen of faces is kept nowhere. Raises PictureRefused, EvaluatorDown."""
+    before, after = await _seen(evaluator, old), await _seen(evaluator, new)
     figures = sorted(
         (each for each in before.figures if Aspect.FACE not in each.doubts),
         key=lambda each: -each.confidence,
@@ -166,8 +182,8 @@ async def _same_faces(tools: Tools, old: tuple[Path, MediaFile], new: tuple[Path
         CastMember(str(at), CharacterKind.HUMAN, (figure.features,), str(at))
         for at, figure in enumerate(figures)
     ]
-    [matches] = await tools.evaluator.compare(cast, [after])
-    calibration = tools.rules.calibrations.get(tools.evaluator.id, Aspect.FACE)
+    [matches] = await evaluator.compare(cast, [after])
+    calibration = calibrations.get(evaluator.id, Aspect.FACE)
     if calibration is None:
         return None
     best = dict.fromkeys((member.key for member in cast), 0.0)
@@ -178,10 +194,13 @@ async def _same_faces(tools: Tools, old: tuple[Path, MediaFile], new: tuple[Path
     return min(best.values())
 
 
-async def _seen(tools: Tools, path: Path, file: MediaFile) -> FrameSeen:
-    frames = int((file.probe or {}).get("frames") or 1)
-    middle = frames // 2 if file.media_type.startswith("video/") else 0
-    seen = await tools.evaluator.see(path, file.media_type, frames=[middle], people=True, scene=False)
+def _frames(file: MediaFile) -> int:
+    return int((file.probe or {}).get("frames") or 1)
+
+
+async def _seen(evaluator: Evaluator, file: Faces) -> FrameSeen:
+    middle = file.frames // 2 if file.media_type.startswith("video/") else 0
+    seen = await evaluator.see(file.path, file.media_type, frames=[middle], people=True, scene=False)
     if not seen:
         raise PictureRefused("truncated", "its middle frame can't be decoded")
     return seen[0]

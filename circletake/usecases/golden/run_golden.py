@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from circletake.domain.errors import Refused
+from circletake.domain.errors import Invalid, Refused
 from circletake.domain.kinds import Quality
 from circletake.domain.people import Actor
 from circletake.domain.policy.declaration import UseDeclaration
@@ -128,9 +128,17 @@ async def _ask(tools: Tools, tenant: TenantAtWork, run: GoldenRun, result: Golde
     async with tools.database.tenant(run.tenant_id) as session:
         row = await session.get_one(GoldenResult, result.id)
         if refused is not None:
-            row.verdict, row.failure_code, row.failure_detail = "failed", refused.code, refused.detail
+            row.verdict, row.failure_detail = "failed", refused.detail
+            row.failure_code = _code(refused)
         else:
             row.generation_id = generation_id
+
+
+def _code(refused: Refused) -> str:
+    """The first thing that is wrong says more than that something is."""
+    if isinstance(refused, Invalid) and refused.violations:
+        return refused.violations[0].code
+    return refused.code
 
 
 def _accepted(view: GenerationView) -> Answer:
