@@ -180,6 +180,28 @@ async def test_a_script_page_becomes_panels_that_say_whose_words_they_are(studio
     assert (other.status, other.json["errors"][0]["pointer"]) == (422, "/scene")
 
 
+async def test_panels_are_moved_by_sending_the_list_again(studio: Studio) -> None:
+    """A panel keeps its id wherever it goes, an edit from an old version is refused, and deleting ends it all."""
+    production = (await studio.production())["id"]
+    board = await studio.post("/v1/storyboards", {"production_id": production, "title": "The valley"})
+    place = f"/v1/storyboards/{board.json['id']}"
+    panels = [{"caption": "first"}, {"caption": "second"}]
+    put = await studio.call("PUT", f"{place}/panels", json={"panels": panels}, headers={"If-Match": '"1"'})
+    first, second = [panel["id"] for panel in put.json["panels"]]
+    turned = {"panels": [{"id": second, "caption": "second"}, {"id": first, "caption": "first"}]}
+    stale = await studio.call("PUT", f"{place}/panels", json=turned, headers={"If-Match": '"1"'})
+    assert stale.status == 412
+    put = await studio.call("PUT", f"{place}/panels", json=turned, headers={"If-Match": put.headers["ETag"]})
+    moved = [(panel["id"], panel["name"], panel["start_frame"]) for panel in put.json["panels"]]
+    assert moved == [(second, "p001", 0), (first, "p002", 48)]
+    edited = await studio.call(
+        "PATCH", f"{place}/panels/{first}", json={"caption": None}, headers={"If-Match": put.headers["ETag"]}
+    )
+    assert (edited.json["caption"], edited.json["number"]) == (None, 2)
+    deleted = await studio.call("DELETE", place, headers={"If-Match": edited.headers["ETag"]})
+    assert (deleted.status, (await studio.get(place)).status) == (204, 404)
+
+
 async def test_a_wrong_row_is_pointed_at_and_changes_nothing(studio: Studio, board: dict[str, Any]) -> None:
     """Each row's mistake has its pointer; the panels stay as they were."""
     unknown = "01a00000-0000-7000-8000-000000000000"
