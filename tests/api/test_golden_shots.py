@@ -143,6 +143,16 @@ async def test_a_run_beyond_its_cap_makes_nothing(kept: Kept) -> None:
     )
 
 
+async def test_what_a_run_names_wrongly_is_refused(kept: Kept) -> None:
+    """A misspelt model or a foreign shot isn't dropped in silence."""
+    for body, pointer in (
+        ({"model": "stability.none"}, "/model"),
+        ({"golden_shot_ids": [kept.production]}, "/golden_shot_ids"),
+    ):
+        refused = await kept.studio.post(f"{kept.place}/golden-runs", body)
+        assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, pointer)
+
+
 async def test_a_changed_choice_begins_one_run_within_the_cap(kept: Kept) -> None:
     """The production's rules say so; what the cap leaves no room for is not made, and said."""
     rules = {"on_change": True, "golden_max_usd": "0.01"}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from circletake.domain.errors import Conflict, NotFound
 from circletake.domain.golden.verdict import GoldenAspect
@@ -15,7 +15,7 @@ from circletake.domain.takes import TakeState
 from circletake.kit import clock
 from circletake.kit.ids import new_id
 from circletake.ports import ModelCatalogue, Seal
-from circletake.records.generations import Take
+from circletake.records.generations import Generation, Take
 from circletake.records.golden import GoldenShot
 from circletake.records.media import MediaFile
 from circletake.records.session import Database, TenantSession
@@ -25,6 +25,8 @@ from circletake.usecases.find_context import find_production
 from circletake.usecases.find_generations import find_generation, find_take
 from circletake.usecases.idempotency import Answer, IdempotencyClaim, remember, replay
 from circletake.usecases.ledger import record_entry
+
+MAX_SHOTS = 100  # of a production, at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +77,8 @@ async def keep_golden(
         if generation.production_id != production_id:
             raise NotFound("take")
         await _require_repeatable(session, take)
-        model = model_of(generation, take)
-        # as the model is, not as a draft uses it
-        card = await card_kept(session, catalogue, tenant_id, lock_of(generation, take), model)
-        golden_id = new_id()
-        golden = GoldenShot(
-            id=golden_id,
-            tenant_id=tenant_id,
-            created_at=clock.now(),
-            production_id=production_id,
-            shot_id=generation.shot_id,
-            generation_id=generation.id,
-            take_id=take.id,
-            media_id=take.media_id,
-            kind=kind_of(generation, take).value,
-            model_id=model,
-            fingerprint=card.fingerprint if card else "",
-            seed=take.seed,
-            name=seal.close(new.name, place=f"golden_shots.name:{golden_id}"),
-            aspects=sorted(each.value for each in new.aspects),
-            thresholds=dict(new.thresholds),
-            created_by=person.id,
-        )
+        await _require_room(session, tenant_id, production_id)
+        golden = await _golden(session, seal, catalogue, generation, take, person, new)
         session.add(golden)
         await session.flush()
         await record_entry(
@@ -117,6 +99,38 @@ async def keep_golden(
         reply = answer(GoldenView(golden, new.name))
         await remember(session, seal, tenant_id, claim, reply)
     return reply
+
+
+async def _golden(
+    session: TenantSession,
+    seal: Seal,
+    catalogue: ModelCatalogue,
+    generation: Generation,
+    take: Take,
+    person: Person,
+    new: NewGolden,
+) -> GoldenShot:
+    golden_id, model = new_id(), model_of(generation, take)
+    # as the model is, not as a draft uses it
+    card = await card_kept(session, catalogue, take.tenant_id, lock_of(generation, take), model)
+    return GoldenShot(
+        id=golden_id,
+        tenant_id=take.tenant_id,
+        created_at=clock.now(),
+        production_id=generation.production_id,
+        shot_id=generation.shot_id,
+        generation_id=generation.id,
+        take_id=take.id,
+        media_id=take.media_id,
+        kind=kind_of(generation, take).value,
+        model_id=model,
+        fingerprint=card.fingerprint if card else "",
+        seed=take.seed,
+        name=seal.close(new.name, place=f"golden_shots.name:{golden_id}"),
+        aspects=sorted(each.value for each in new.aspects),
+        thresholds=dict(new.thresholds),
+        created_by=person.id,
+    )
 
 
 async def _require_repeatable(session: TenantSession, take: Take) -> None:
@@ -148,6 +162,21 @@ async def _require_repeatable(session: TenantSession, take: Take) -> None:
     )
     if known is not None:
         raise Conflict("This take is golden already.", code="golden_exists", golden_id=str(known))
+
+
+async def _require_room(session: TenantSession, tenant_id: UUID, production_id: UUID) -> None:
+    kept = await session.scalar(
+        select(func.count()).where(
+            GoldenShot.tenant_id == tenant_id,
+            GoldenShot.production_id == production_id,
+            GoldenShot.retired_at.is_(None),
+        )
+    )
+    if (kept or 0) >= MAX_SHOTS:
+        raise Conflict(
+            f"A production keeps at most {MAX_SHOTS} golden shots: retire one first.",
+            code="too_many_golden_shots",
+        )
 
 
 async def retire_golden(

@@ -21,7 +21,6 @@ from circletake.usecases.choice.choose_model import ProductionModels, card_under
 from circletake.usecases.effective_take import controls_of, kind_of
 
 NOTHING = Decimal(0)
-MAX_SHOTS = 100  # of one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ async def plan_run(
     *,
     now: datetime,
 ) -> Sequence[PlannedGolden]:
-    """Return what a run would make, the oldest golden shot first; at most MAX_SHOTS."""
+    """Return what a run would make, the oldest golden shot first."""
     query = (
         select(GoldenShot, Generation, Take)
         .join(Generation, Generation.id == GoldenShot.generation_id)
@@ -74,7 +73,6 @@ async def plan_run(
             GoldenShot.retired_at.is_(None),
         )
         .order_by(GoldenShot.created_at, GoldenShot.id)
-        .limit(MAX_SHOTS)
     )
     for column, values in (
         (GoldenShot.kind, scope.kinds),

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from circletake.domain.errors import Conflict
+from circletake.domain.errors import Conflict, invalid
 from circletake.domain.people import PLATFORM, Actor
 from circletake.kit import clock
 from circletake.kit.ids import new_id
@@ -47,7 +47,7 @@ class GoldenQuote:
 async def quote_run(
     database: Database, catalogue: ModelCatalogue, *, tenant_id: UUID, production_id: UUID, scope: RunScope
 ) -> GoldenQuote:
-    """Say what a run would cost. Raises NotFound, or Conflict when there is nothing to make."""
+    """Say what a run would cost. Raises NotFound, Invalid, or Conflict when there is nothing to make."""
     async with database.tenant(tenant_id) as session:
         return await _quoted(session, catalogue, tenant_id, production_id, scope, now=clock.now())
 
@@ -62,7 +62,13 @@ async def _quoted(
     now: datetime,
 ) -> GoldenQuote:
     await find_production(session, tenant_id, production_id)
+    if scope.model is not None and catalogue.get(scope.model) is None:
+        message = "There is no such model: GET /v1/models lists them."
+        raise invalid("/model", "unknown_model", message)
     planned = await plan_run(session, catalogue, tenant_id, production_id, scope, now=now)
+    if set(scope.golden_ids) - {each.golden.id for each in planned}:
+        message = "One of these isn't a golden shot of this production and these kinds, or is retired."
+        raise invalid("/golden_shot_ids", "unknown_golden_shot", message)
     if not planned:
         raise Conflict(
             "This production has no golden shots of that kind: make a take golden first.",
@@ -84,7 +90,7 @@ async def start_run(
     claim: IdempotencyClaim | None,
     answer: Callable[[RunView], Answer],
 ) -> Answer:
-    """Begin a run that somebody asked for. Raises NotFound, or Conflict: there is nothing to make, nothing of it can be
+    """Begin a run that somebody asked for. Raises NotFound, Invalid, or Conflict: there is nothing to make, nothing of it can be
     made now, or it would cost more than `max_usd`."""
     now = clock.now()
     async with database.tenant(tenant_id) as session:
