@@ -134,9 +134,7 @@ def _has_end(capture: Any, frames: int) -> bool:
     )
 
 
-def frames_at(
-    path: Path, shares: Sequence[float], bounds: Bounds
-) -> tuple[list[NDArray[np.uint8]], float]:
+def frames_at(path: Path, shares: Sequence[float], bounds: Bounds) -> tuple[list[NDArray[np.uint8]], float]:
     """Return the frames at these shares of the video's length (0: the first, 1: the last) as RGB, and its seconds.
 
     Where a container announces more frames than it holds, the last one that decodes stands for those. Raises
@@ -149,7 +147,9 @@ def frames_at(
         for share in shares:
             wanted = round(share * (stream.frames - 1))
             tries = range(wanted, max(-1, wanted - _LAST_FRAME_TRIES), -1)
-            frame = next((each for each in (_frame_at(capture, at) for at in tries) if each is not None), None)
+            frame = next(
+                (each for each in (_frame_at(capture, at) for at in tries) if each is not None), None
+            )
             if frame is None:
                 raise PictureRefused("truncated", "the video's frames can't be decoded: export it again")
             found.append(np.asarray(frame[..., ::-1], dtype=np.uint8))
