@@ -106,13 +106,14 @@ async def plan_generation(
     *,
     now: datetime,
     production: Production | None = None,
+    models: ProductionModels | None = None,
 ) -> Plan:
     """Check a request against the production, its files, the kind, the model and its dialect.
 
-    `production` saves a look when the caller has it already. Raises Invalid with every violation that was found, not only the first.
+    `production` and `models` save a look when the caller has them already. Raises Invalid with every violation that was found, not only the first.
     """
     planning = await read_planning(
-        session, tenant_id, request.production_id, [request], production=production
+        session, tenant_id, request.production_id, [request], production=production, models=models
     )
     return plan_request(planning, catalogue, request, now=now)
 
@@ -124,6 +125,7 @@ async def read_planning(
     requests: Collection[GenerationRequest],
     *,
     production: Production | None = None,
+    models: ProductionModels | None = None,
 ) -> Planning:
     """Read what these requests of one production have to fit."""
     if production is None:
@@ -133,7 +135,7 @@ async def read_planning(
     shots, media = await _load(session, tenant_id, production_id, requests)
     return Planning(
         production,
-        await production_models(session, tenant_id, production_id),
+        await production_models(session, tenant_id, production_id) if models is None else models,
         shots,
         media,
         await standing_clearances(session, tenant_id, shots.keys()),

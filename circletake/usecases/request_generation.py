@@ -6,15 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam
+from sqlalchemy import and_, bindparam, exists, select
 from sqlalchemy.exc import IntegrityError
 
 from circletake.domain.consistency.rules import JudgingRules
 from circletake.domain.people import Actor
 from circletake.ports import ModelCatalogue, Seal
 from circletake.ports.policies import PolicyShelf
+from circletake.records.choice import ModelChoice
 from circletake.records.context import Production
+from circletake.records.language import AiText
 from circletake.records.session import Database, TenantSession
+from circletake.usecases.choice.choose_model import ProductionModels
 from circletake.usecases.events import record_event
 from circletake.usecases.finish_circled import require_still_circled
 from circletake.usecases.generation_rows import (
@@ -40,10 +43,21 @@ from circletake.usecases.plan_enforcement import EnforcementPlan
 from circletake.usecases.plan_generation import GenerationRequest, Plan, plan_consistency, plan_generation
 from circletake.usecases.record_generations import record_generations
 
-_LOOK = LOOK.add_columns(Production).outerjoin(  # both in one round trip
+_OWN = and_(Production.tenant_id == bindparam("of_tenant"), Production.id == bindparam("production"))
+# The production, and whether there is anything to read of what most have none of: no more is asked then.
+_CONTEXT = (
     Production,
-    and_(Production.tenant_id == bindparam("of_tenant"), Production.id == bindparam("production")),
+    exists()
+    .where(
+        ModelChoice.tenant_id == bindparam("of_tenant"),
+        ModelChoice.production_id == bindparam("production"),
+        ModelChoice.superseded_at.is_(None),
+    )
+    .label("has_choices"),
+    exists().where(AiText.tenant_id == bindparam("of_tenant")).label("has_ai_texts"),
 )
+_LOOK = LOOK.add_columns(*_CONTEXT).outerjoin(Production, _OWN)  # all in one round trip
+_PRODUCTION = select(*_CONTEXT).where(_OWN)
 
 
 async def request_generation(
@@ -65,18 +79,29 @@ async def request_generation(
     What needs a person first is accepted all the same, and held.
     """
     async with database.tenant(tenant_id) as session:
-        production = None
-        if claim is not None:
-            values = {**look_values(tenant_id, claim), "production": request.production_id}
-            found = (await session.execute(_LOOK, values)).one()
-            remembered = replayed(seal, claim, found)
+        values = {"of_tenant": tenant_id, "production": request.production_id}
+        found: Any
+        if claim is None:
+            found = (await session.execute(_PRODUCTION, values)).one_or_none()
+        else:
+            looked = (await session.execute(_LOOK, {**look_values(tenant_id, claim), **values})).one()
+            remembered = replayed(seal, claim, looked)
             if remembered is not None:
                 return remembered
-            production = found.Production
+            found = looked
         if request.finish_of is not None:
             await require_still_circled(session, tenant_id, request.finish_of)
-        [request] = await with_ai_text(session, seal, tenant_id, [request])
-        plan = await plan_generation(session, catalogue, tenant_id, request, now=now, production=production)
+        if found is None or found.has_ai_texts:
+            [request] = await with_ai_text(session, seal, tenant_id, [request])
+        plan = await plan_generation(
+            session,
+            catalogue,
+            tenant_id,
+            request,
+            now=now,
+            production=found.Production if found else None,
+            models=ProductionModels() if found and not found.has_choices else None,
+        )
         enforcing = await plan_consistency(session, catalogue, rules, request, plan, now=now)
         permit = await gate_request(
             session,
