@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from circletake.kit import clock
 from circletake.kit.paging import BadCursor
-from circletake.usecases.effective_take import TakeView
 from circletake.records.steps import Step
 from circletake.usecases import requeue_step, watch_queue
+from circletake.usecases.effective_take import TakeView
 from circletake.usecases.idempotency import Answer
 from services.api.auth import operator
 from services.api.problems import ALWAYS, declared
