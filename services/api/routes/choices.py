@@ -15,7 +15,7 @@ from services.api.auth import Reader, person_with, seal_of
 from services.api.keys import Principal
 from services.api.problems import ALWAYS, declared
 from services.api.requests import IfMatch, etag, require_match
-from services.api.schemas.choices import ChoiceBody, ProductionModel, ProductionModels
+from services.api.schemas.choices import ModelChoiceBody, ProductionModel, ProductionModels
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/productions/{production_id}/models", tags=["choices"], responses=ALWAYS)
@@ -81,7 +81,7 @@ async def get(
 async def choose(
     production_id: UUID,
     kind: KindName,
-    body: ChoiceBody,
+    body: ModelChoiceBody,
     response: Response,
     who: Decider,
     desk: Desk,

@@ -26,7 +26,7 @@ class FallbackBody(Body):
     )
 
 
-class ChoiceBody(Body):
+class ModelChoiceBody(Body):
     """What a production works with for one kind, from now on."""
 
     model: ModelId
