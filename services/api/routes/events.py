@@ -11,7 +11,7 @@ from circletake.usecases.find_deliveries import get_event
 from services.api.auth import Reader
 from services.api.problems import ALWAYS
 from services.api.requests import PageSize
-from services.api.schemas.webhooks import EventEntry, EventPage
+from services.api.schemas.events import EventEntry, EventPage
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/events", tags=["events"], responses=ALWAYS)

@@ -23,12 +23,12 @@ from services.api.paging import next_cursor, position
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, Cursor, PageSize, Wait, link_next, reply, until
 from services.api.schemas.common import ExternalRef, Page
+from services.api.schemas.events import EventEntry
 from services.api.schemas.generations import (
     GenerationBody,
     GenerationReply,
     GenerationSummary,
 )
-from services.api.schemas.webhooks import EventEntry
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"], responses=ALWAYS)

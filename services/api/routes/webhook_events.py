@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from fastapi.responses import PlainTextResponse
 
-from services.api.schemas.webhooks import (
+from services.api.schemas.events import (
     AnimaticData,
     BatchData,
     BudgetData,
