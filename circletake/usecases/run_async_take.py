@@ -17,19 +17,11 @@ from circletake.domain.kinds import Billed
 from circletake.domain.pictures import ModelFault
 from circletake.domain.takes import TakeState
 from circletake.records.generations import Invocation
-from circletake.usecases.call_model import (
-    MAX_ATTEMPTS,
-    after_fault,
-    after_refusal,
-    build_call,
-    end_invocation,
-    may_send,
-    new_token,
-    queue_finish,
-    record_call,
-)
+from circletake.usecases.call_model import MAX_ATTEMPTS, after_fault, after_refusal, build_call
 from circletake.usecases.end_take import Ending
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.keep_picture import queue_finish
+from circletake.usecases.record_call import end_invocation, may_send, new_token, record_call
 from circletake.usecases.steps import ClaimedStep, end_step, hold_fence, put_off
 from circletake.usecases.take_work import TakeWork, begin_take, finish_with
 from circletake.usecases.tools import Tools
