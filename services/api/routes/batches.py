@@ -34,7 +34,7 @@ from services.api.schemas.batches import (
     report_csv,
 )
 from services.api.schemas.common import ExternalRef, Page, WrittenMoment
-from services.api.schemas.generations import Seed
+from services.api.schemas.takes import Seed
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/generation-batches", tags=["generation batches"], responses=ALWAYS)

@@ -23,7 +23,7 @@ from services.api.schemas.clearances import (
     RerouteBody,
     RouteList,
 )
-from services.api.schemas.generations import TakeReply
+from services.api.schemas.takes import TakeReply
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/shots/{shot_id}/clearances", tags=["clearances"], responses=ALWAYS)

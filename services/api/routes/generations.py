@@ -24,11 +24,7 @@ from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, Cursor, PageSize, Wait, link_next, reply, until
 from services.api.schemas.common import ExternalRef, Page
 from services.api.schemas.events import EventEntry
-from services.api.schemas.generations import (
-    GenerationBody,
-    GenerationReply,
-    GenerationSummary,
-)
+from services.api.schemas.generations import GenerationBody, GenerationReply, GenerationSummary
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"], responses=ALWAYS)

@@ -21,15 +21,9 @@ from services.api.keys import Principal
 from services.api.problems import ALWAYS, declared
 from services.api.requests import Claim, reply
 from services.api.routes.generations import generation_accepted
-from services.api.schemas.generations import (
-    ActReason,
-    FinishBody,
-    GenerationReply,
-    ModelCallList,
-    RequiredReason,
-    TakeReply,
-)
+from services.api.schemas.generations import GenerationReply
 from services.api.schemas.people import ActList
+from services.api.schemas.takes import ActReason, FinishBody, ModelCallList, RequiredReason, TakeReply
 from services.api.wiring import Gateway, gateway
 
 router = APIRouter(prefix="/v1/takes", tags=["takes"], responses=ALWAYS)

@@ -14,7 +14,7 @@ from circletake.records.choice import ShotClearance
 from circletake.usecases.choice.clearances import ClearanceView
 from circletake.usecases.choice.reroute import Route, Routes
 from services.api.schemas.common import Body, Reply, Text
-from services.api.schemas.generations import ControlReply, Failure, Refusal
+from services.api.schemas.takes import ControlReply, Failure, Refusal
 
 
 class ClearanceBody(Body):

@@ -18,8 +18,8 @@ from circletake.ports import ModelCatalogue
 from circletake.usecases.quote_generation import Purpose, Quoted
 from services.api.schemas.common import Reply
 from services.api.schemas.consistency import RungReply, UnsupportedRung
-from services.api.schemas.generations import ControlReply
 from services.api.schemas.money import BudgetRoom
+from services.api.schemas.takes import ControlReply
 
 
 class KindReply(Reply):
