@@ -26,6 +26,7 @@ from tests.cast import (
     upload,
 )
 from tests.enforcing import cast_on
+from tests.events import told
 from tests.gateway import Studio
 
 Found = dict[str, Any]
@@ -359,15 +360,9 @@ async def test_a_check_waits_for_a_model_that_throttles_and_then_finishes(
         assert ordered.status == 201, await ordered.text()
     body = question(cast, [{"media_id": media}], profile_id=profile.json["id"], second_opinion=JUDGE)
     check = await finished(studio, body)
-    events = (await studio.get("/v1/events?limit=200")).json["data"]
-    waited = [
-        each["data"]
-        for each in events
-        if each["type"] == "consistency_check.waiting" and each["data"]["check_id"] == check["id"]
-    ]
-    assert waited, "nobody was told that it waits"
-    assert (waited[0]["state"], waited[0]["verdict"]) == ("waiting", None)
-    assert JUDGE in waited[0]["waiting_for"]
+    event = (await told(studio, event_type="consistency_check.waiting", check_id=check["id"]))[0]
+    assert (event["data"]["state"], event["data"]["verdict"]) == ("waiting", None)
+    assert JUDGE in event["data"]["waiting_for"]
     [[judged]] = [each["results"] for each in await results(studio, check)]
     assert judged["second_opinion"]["outcome"] in {"heard", "undecided"}
     assert check["waiting_for"] is None

@@ -1,6 +1,5 @@
 """Performers, portrayals and consents over HTTP: who may draft, who decides, what stays sealed."""
 
-import asyncio
 import hashlib
 import io
 import secrets
@@ -10,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.consenting import PDF, character, consent, grant, granted, performer, portrayal
+from tests.events import told
 
 MATCH = {"If-Match": "*"}
 
@@ -177,7 +177,10 @@ async def test_a_term_that_is_over_shows_as_expired_at_once(running, studio, man
     found = await studio.get(f"/v1/consents?performer_id={of['id']}&state=expired")
     assert [each["id"] for each in found.json["data"]] == [made["id"]]
     assert (await studio.get(f"/v1/consents?performer_id={of['id']}&state=granted")).json["data"] == []
-    assert (await told(studio, made, "consent.expired"))["data"]["state"] == "expired"
+    assert (
+        ((await told(studio, event_type="consent.expired", consent_id=made["id"]))[0])["data"]["state"]
+        == "expired"
+    )
 
 
 async def test_a_consent_that_ends_soon_is_told_of(studio, manager, production):
@@ -185,7 +188,7 @@ async def test_a_consent_that_ends_soon_is_told_of(studio, manager, production):
     of = await performer(studio)
     until = (datetime.now(UTC) + timedelta(days=10)).date().isoformat()
     made = await granted(studio, manager, of["id"], production, valid_until=until)
-    expiring = (await told(studio, made, "consent.expiring"))["data"]
+    expiring = ((await told(studio, event_type="consent.expiring", consent_id=made["id"]))[0])["data"]
     assert expiring["links"]["consent"] == f"/v1/consents/{made['id']}"
     assert not {"description", "signer_name", "name"} & expiring.keys()
 
@@ -311,20 +314,6 @@ async def test_consents_are_declined_and_revoked_for_good(studio, manager, produ
     answer = await manager.post(f"/v1/consents/{revoked['id']}/revoke")
     assert answer.json["state"] == "revoked"
     assert (await grant(manager, revoked)).json["code"] == "consent_state"
-
-
-async def told(studio, of, event_type):
-    """Wait for an event of a consent."""
-    after = {}
-    async with asyncio.timeout(20):
-        while True:
-            page = (await studio.get("/v1/events", params={"limit": 200, **after})).json
-            for each in page["data"]:
-                if (each["type"], each["data"].get("consent_id")) == (event_type, of["id"]):
-                    return each
-            after = {"after": page["after"]} if page["after"] else after
-            if not page["more"]:
-                await asyncio.sleep(0.1)
 
 
 def _now():

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from services.embedded.stack import Stack
+from tests.events import told
 from tests.gateway import Client, Studio
 
 CORE = "stability.stable-image-core-v1:1"
@@ -91,9 +92,8 @@ async def test_the_same_model_makes_the_same_picture(kept: Kept) -> None:
     assert made["prompt"] == "WS a quarry at dawn"
     assert made["takes"][0]["seed"] == kept.take["seed"]
     assert Decimal(made["takes"][0]["cost_usd"]) == Decimal(quoted["total"]) == Decimal(run["estimate_usd"])
-    events = (await kept.studio.get("/v1/events?limit=200")).json["data"]
-    told = [each["data"] for each in events if each["type"] == "golden_run.finished"]
-    assert [each["verdict"] for each in told if each["golden_run_id"] == run["id"]] == ["unchanged"]
+    [event] = await told(kept.studio, event_type="golden_run.finished", golden_run_id=run["id"])
+    assert event["data"]["verdict"] == "unchanged"
 
 
 async def test_a_swapped_model_version_is_caught(kept: Kept) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.embedded.stack import Stack
+from tests.events import told
 from tests.gateway import Client, Studio
 
 SD35 = "stability.sd3-5-large-v1:0"
@@ -28,14 +29,10 @@ class Production:
         place = f"/v1/productions/{self.id}/models/{kind}"
         return await self.manager.call("PUT", place, json=body, headers=headers)
 
-    async def told(self, event_type: str) -> list[Any]:
+    async def told(self, event_type: str, at_least: int) -> list[Any]:
         """What was told of this production."""
-        found, after, more = [], "", True
-        while more:
-            page = (await self.studio.get(f"/v1/events?limit=200{after}")).json
-            found += [each["data"] for each in page["data"] if each["type"] == event_type]
-            after, more = f"&after={page['after']}", page["more"]
-        return [data for data in found if data["production_id"] == self.id]
+        found = await told(self.studio, at_least=at_least, event_type=event_type, production_id=self.id)
+        return [each["data"] for each in found]
 
     async def generation(self, kind: str = "concept_art", **more: Any) -> Any:
         body = {"production_id": self.id, "kind": kind, "prompt": "a battle at dusk", **more}
@@ -107,7 +104,7 @@ async def test_an_edit_names_the_choice_that_it_was_made_from(production: Produc
     gone = await production.manager.call("DELETE", place, headers={"If-Match": second.headers["ETag"]})
     after = await production.studio.get(place)
     assert (gone.status, after.json["source"], "ETag" in after.headers) == (204, "default", False)
-    changes = [each["model"] for each in await production.told("model_choice.changed")]
+    changes = [each["model"] for each in await production.told("model_choice.changed", 3)]
     assert sorted(changes, key=str) == sorted([ULTRA, CORE, None], key=str)
 
 
@@ -155,7 +152,7 @@ async def test_a_fallback_makes_what_the_model_could_not(production: Production,
     said = [(take["changes"]["model"], take["changes"]["instead_of"]) for take in (denied, last)]
     assert said == [(ULTRA, SD35), (CORE, ULTRA)]
     assert [take["changes"]["because"] for take in (denied, last)] == ["throttle", "outage"]
-    told = await production.told("take.fell_back")
+    told = await production.told("take.fell_back", 2)
     assert [(each["take_id"], each["model"], each["because"]) for each in told] == [
         (denied["id"], ULTRA, "throttle"),
         (last["id"], CORE, "outage"),

@@ -8,6 +8,7 @@ import pytest
 from tests.api import faces
 from tests.api.test_characters import character, look
 from tests.api.test_media import ready
+from tests.events import told
 from tests.gateway import onboard
 
 WAIT = {"Prefer": "wait=30"}
@@ -70,9 +71,9 @@ async def test_a_picture_is_looked_at_when_it_is_added(running, http):
     assert answer.headers["Location"] == f"/v1/references/{found['id']}"
     assert (await studio.get(answer.headers["Location"])).json == found
     assert (await studio.get(f"/v1/reference-sets/{to['id']}")).json["references"] == [found]
-    events = (await studio.get("/v1/events?limit=200")).json["data"]
-    (told,) = [each["data"] for each in events if each["data"].get("reference_id") == found["id"]]
-    assert (told["state"], told["findings"], told["media_id"]) == ("ready", [], file["id"])
+    (event,) = await told(studio, reference_id=found["id"])
+    data = event["data"]
+    assert (data["state"], data["findings"], data["media_id"]) == ("ready", [], file["id"])
 
 
 async def test_without_waiting_it_is_accepted_and_can_be_followed(studio, production):

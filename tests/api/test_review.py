@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from services.embedded.stack import Stack
+from tests.events import told
 from tests.gateway import Client, Studio, onboard
 
 
@@ -96,13 +97,12 @@ async def test_a_circled_take_is_reviewed_and_approved_by_somebody_else(house: H
     assert [(entry["what"], entry["person_id"], bool(entry["act_id"])) for entry in log] == [
         ("selected", version["submitted_by"], True)
     ]
-    events = (await house.studio.get("/v1/events?limit=200")).json["data"]
-    told = [event for event in events if event["data"].get("version_id") == version["id"]]
-    assert [(event["type"], event["data"]["state"]) for event in told] == [
+    events = await told(house.studio, at_least=2, version_id=version["id"])
+    assert [(event["type"], event["data"]["state"]) for event in events] == [
         ("version.submitted", "wfa"),
         ("version.status_changed", "approved"),
     ]
-    assert "lamp" not in str(told)
+    assert "lamp" not in str(events)
 
 
 async def test_two_submissions_at_once_get_two_numbers(house: House) -> None:
