@@ -17,7 +17,7 @@ from circletake.kit import clock
 from circletake.ports import ModelCatalogue
 from circletake.records.session import Database
 from circletake.usecases.choice.tell_endings import queue_endings
-from circletake.usecases.golden.watch import queue_golden_watches
+from circletake.usecases.golden.notice_changes import queue_golden_watches
 from circletake.usecases.review.digest import queue_digests
 
 # a worker that hasn't beaten for this long has no slots

@@ -12,7 +12,8 @@ from circletake.records.context import Production
 from circletake.records.generations import Generation, Take
 from circletake.records.golden import GoldenRules, GoldenShot
 from circletake.records.media import MediaFile
-from circletake.usecases.golden.watch import queue_golden_watches, watch_golden
+from circletake.usecases.golden.notice_changes import queue_golden_watches
+from circletake.usecases.golden.watch import watch_golden
 from tests.integration.step_rows import Queue, queue_on
 from tests.stack import Database
 

@@ -1,60 +1,24 @@
 """What makes golden runs begin by themselves: the catalogue's models changed, or a schedule is due.
 
-The dispatcher notices, for it alone sees every studio: it reads which productions want to know, never what they keep.
-A worker then looks, as that studio. A version that a provider swaps behind the same id shows in no catalogue: only the
-schedule finds it.
+The dispatcher notices (`notice_changes`); a worker then looks, as that studio. A version that a provider swaps behind
+the same id shows in no catalogue: only the schedule finds it.
 """
 
-import hashlib
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from circletake.kit import clock
 from circletake.ports import ModelCatalogue
 from circletake.records.golden import GoldenRules, GoldenShot
 from circletake.records.session import Database, TenantSession
 from circletake.usecases.events import wake_dispatcher
+from circletake.usecases.golden.notice_changes import catalogue_digest
 from circletake.usecases.golden.plan_run import RunScope
 from circletake.usecases.golden.start_run import queue_run
 from circletake.usecases.steps import ClaimedStep, end_step, put_off
 
 _ELSEWHERE_SECONDS = 60.0  # until the other processes read the same catalogue
-
-_DUE = text(
-    """
-    with changed as (
-        update golden_rules set seen_catalogue = :digest
-        where on_change and seen_catalogue is distinct from :digest returning tenant_id, production_id),
-    due as (
-        update golden_rules set next_at = :now + make_interval(days => every_days)
-        where every_days is not null and next_at <= :now returning tenant_id, production_id)
-    insert into steps (id, tenant_id, kind, lane, state, capped_by, priority, attempt, crashes, crashes_alone,
-                       fence, ring_no, subject_id, details)
-    select gen_random_uuid(), w.tenant_id, 'golden_watch', 'notify', 'ready', '', 0, 0, 0, 0, 0, 0,
-           w.production_id, w.details
-    from (select tenant_id, production_id, jsonb_build_object('catalogue', cast(:digest as text)) as details
-          from changed
-          union all
-          select tenant_id, production_id, jsonb_build_object('scheduled', cast(:day as text)) from due) w
-    join tenants t on t.id = w.tenant_id where t.state = 'active'
-    """
-)
-
-
-def catalogue_digest(catalogue: ModelCatalogue) -> str:
-    """Return a digest that changes when any model does, as far as a studio can tell."""
-    lines = sorted(f"{card.id} {card.fingerprint}" for card in catalogue.all())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-async def queue_golden_watches(database: Database, catalogue: ModelCatalogue, *, now: datetime) -> None:
-    """Queue a look at every production whose rules want one now. Runs with the dispatcher's role."""
-    async with database.role() as session:
-        await session.execute(
-            _DUE, {"digest": catalogue_digest(catalogue), "now": now, "day": now.date().isoformat()}
-        )
 
 
 async def watch_golden(database: Database, catalogue: ModelCatalogue, step: ClaimedStep) -> None:
