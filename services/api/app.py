@@ -88,7 +88,7 @@ def _application(
         title=title,
         description=about,
         version=__version__,
-        openapi_url=openapi_url,
+        openapi_url=None,  # it has a route of our own
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -101,5 +101,5 @@ def _application(
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    documents.describe(app, read_by_hand=read_by_hand)
+    documents.describe(app, openapi_url, read_by_hand=read_by_hand)
     return app

@@ -1,11 +1,13 @@
 """The OpenAPI document of one application: what FastAPI derives, and what it can't know."""
 
 import re
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
@@ -22,13 +24,24 @@ def operation_id(route: APIRoute) -> str:
     return f"{tag}_{route.name}".replace("-", "_").replace(" ", "_")
 
 
-def describe(app: FastAPI, *, read_by_hand: Sequence[type[BaseModel]] = ()) -> None:
-    """Let the application give its document, and 405 answers that name every method.
+def describe(app: FastAPI, path: str, *, read_by_hand: Sequence[type[BaseModel]] = ()) -> None:
+    """Let the application give its document at `path`, and 405 answers that name every method.
 
-    `read_by_hand`: bodies that a route parses itself, and that FastAPI therefore doesn't know.
+    `read_by_hand`: bodies that a route parses itself, and that FastAPI therefore doesn't know. The document takes
+    seconds and is made once, for whoever asks first, on a thread: a coroutine would keep everybody else waiting.
     """
     by_hand: list[type[BaseModel]] = [problems.Problem, *read_by_hand]
-    app.openapi = lambda: _document(app, by_hand)  # type: ignore[method-assign]  # FastAPI's documented way to change it
+    one_at_a_time = threading.Lock()
+
+    def document() -> dict[str, Any]:
+        with one_at_a_time:
+            return _document(app, by_hand)
+
+    @app.get(path, include_in_schema=False)
+    def openapi() -> JSONResponse:
+        return JSONResponse(document())
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to change it
     app.state.allowed = lambda path: allowed(app.openapi(), path)
 
 

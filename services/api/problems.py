@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -172,7 +173,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == 405:  # noqa: PLR2004
-        headers["Allow"] = _allow(request, headers.get("Allow", ""))
+        # on a thread: what it reads of may have to be made first
+        headers["Allow"] = await run_in_threadpool(_allow, request, headers.get("Allow", ""))
     codes = {
         404: "not_found",
         405: "method_not_allowed",

@@ -37,6 +37,7 @@ CHECKS = [
     checks.ignored_auth,
 ]
 A_CALL = 30.0
+A_DOCUMENT = 120.0
 NOWHERE = "http://127.0.0.1:9/hook"
 SHARED = {"limit", "cursor"}  # read by the same code wherever they are taken
 SHARED_PLACES = 4
@@ -150,6 +151,9 @@ def _schema(url: str) -> Any:
             "phases": {"coverage": {"unexpected-methods": ["DELETE", "PUT", "TRACE"]}},
         }
     )
+    requests.get(
+        url, timeout=A_DOCUMENT
+    )  # made for whoever asks first, which takes longer than the next line waits
     return schemathesis.openapi.from_url(url, config=config)
 
 
