@@ -16,7 +16,7 @@ from circletake.dialects.contract import encode_body
 from circletake.dialects.faults import billed_for, filtered_from
 from circletake.dialects.registry import dialect_for
 from circletake.domain.choice.choices import Because, cause_of
-from circletake.domain.kinds import Billed, InputSlot
+from circletake.domain.kinds import RULES, Billed, InputSlot
 from circletake.domain.pictures import Filtered, ModelFault, ModelRequest, Picture, Pictures, Unusable
 from circletake.domain.takes import TakeState
 from circletake.kit import backoff
@@ -98,7 +98,8 @@ def model_request(work: TakeWork, inputs: Mapping[InputSlot, Picture]) -> ModelR
         seed=work.take.seed,
         controls=dict(work.controls),
         inputs=dict(inputs),
-        search_prompt=work.search_prompt,
+        # a take of an enforcement may be of another kind than its generation
+        search_prompt=work.search_prompt if RULES[work.kind].search == "required" else None,
     )
 
 

@@ -74,6 +74,7 @@ class Enforced:
     card: ModelCard
     prompt: str | None = field(repr=False)
     negative_prompt: str | None = field(repr=False)
+    search_prompt: str | None = field(repr=False)
     controls: Mapping[str, Any]
     inputs: Mapping[InputSlot, MediaFile]
     strict: bool
@@ -288,6 +289,7 @@ def _base(request: EnforcementRequest, enforced: Enforced, approved: MediaFile |
         card=enforced.card,
         prompt=enforced.prompt,
         negative_prompt=enforced.negative_prompt,
+        search_prompt=enforced.search_prompt,
         controls=enforced.controls,
         inputs={slot: file.id for slot, file in enforced.inputs.items()},
         shapes={slot: _shape(file) for slot, file in enforced.inputs.items()},

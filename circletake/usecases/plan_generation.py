@@ -225,6 +225,7 @@ async def plan_consistency(
         card=plan.card,
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
+        search_prompt=request.search_prompt,
         controls=request.controls,
         inputs=plan.inputs,
         strict=request.strict,

@@ -18,7 +18,7 @@ from circletake.domain import costs
 from circletake.domain.availability import refusal
 from circletake.domain.consistency.ladders import DEFAULT_STRATEGY, Ladder, Rung, Step, Unserved, ladder
 from circletake.domain.controls import strict_violations
-from circletake.domain.kinds import InputSlot, Kind
+from circletake.domain.kinds import RULES, InputSlot, Kind
 from circletake.domain.pictures import ControlReport, InputShape, ModelCard
 from circletake.ports import ModelCatalogue
 
@@ -41,6 +41,7 @@ class Base:
     card: ModelCard
     prompt: str | None = field(repr=False)
     negative_prompt: str | None = field(repr=False)
+    search_prompt: str | None = field(repr=False)
     controls: Mapping[str, Any]
     inputs: Mapping[InputSlot, UUID]
     shapes: Mapping[InputSlot, InputShape]
@@ -167,7 +168,10 @@ def _one(base: Base, step: Step, card: ModelCard) -> RungMade | str:
     controls, inputs, shapes = _request(base, step, card)
     if step.rung in {Rung.IMAGE_TO_IMAGE, Rung.KEYFRAME} and _same(base, step.rung, controls):
         return "It starts from the approved picture already."
-    shape = RequestShape(step.kind, base.prompt, base.negative_prompt, None, controls, shapes)
+    search = base.search_prompt if RULES[step.kind].search == "required" else None
+    shape = RequestShape(
+        step.kind, base.prompt, base.negative_prompt, None, controls, shapes, search_prompt=search
+    )
     dialect = dialect_for(card)
     problems = dialect.check(shape, card)
     if problems:

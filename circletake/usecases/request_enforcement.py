@@ -159,6 +159,7 @@ async def _enforced(
         negative_prompt=open_text(
             seal, generation.negative_prompt, f"generations.negative_prompt:{generation.id}"
         ),
+        search_prompt=open_text(seal, generation.search_prompt, f"generations.search_prompt:{generation.id}"),
         controls=generation.controls,
         inputs={InputSlot(slot): file for slot, file in inputs},
         strict=generation.strict,

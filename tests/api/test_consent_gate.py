@@ -3,15 +3,19 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import asyncpg
+import cv2
+import numpy as np
 import pytest
 
 from services.embedded.stack import Stack
 from tests.consenting import character, granted, performer, portrayal
 from tests.gateway import Client, Studio, onboard
+from tests.plates import upload
 
 WAIT = {"Prefer": "wait=30"}
 SHOWN = {"media": ["streaming"], "territory": ["DE"]}
@@ -172,3 +176,17 @@ async def _held_for_consent(studio: Studio, generation_id: str) -> Any:
             if waiting:
                 return waiting[0]
             await asyncio.sleep(0.1)
+
+
+async def test_a_performer_named_in_what_is_looked_for_needs_a_consent_too(
+    studio: Studio, tmp_path: Path
+) -> None:
+    """Whoever is named as what is to be replaced in the plate is depicted as much as whoever is to be drawn."""
+    production, _, _ = await cast(studio, "ESTHER VALE", "Dana Okoro")
+    shot = await studio.shot(production["id"])
+    place = {"production_id": production["id"], "shot_id": shot["id"]}
+    cv2.imwrite(str(tmp_path / "plate.png"), np.full((96, 128, 3), 90, np.uint8))
+    plate = await upload(studio, place, tmp_path / "plate.png", "plate")
+    body = {**place, "kind": "replace", "inputs": {"plate": plate}, "prompt": "a coat stand", "use": SHOWN}
+    named = await studio.post("/v1/generations", {**body, "search_prompt": "Esther Vale by the door"})
+    assert (named.status, named.json["code"]) == (409, "consent_required")

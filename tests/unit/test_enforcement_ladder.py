@@ -50,6 +50,7 @@ def base(model: str = SD35, kind: Kind = Kind.CONCEPT_ART, **changes: object) ->
         card=card(model),
         prompt="Mara in a harbour",
         negative_prompt=None,
+        search_prompt=None,
         controls={},
         inputs={},
         shapes={},
@@ -236,3 +237,17 @@ def test_an_upscale_without_words_is_climbed_to_no_upscaler_that_needs_them():
     fast = "us.stability.stable-fast-upscale-v1:0"
     of = base(fast, Kind.UPSCALE, inputs=source, shapes=shapes, prompt=None, approved=None)
     assert [model for rung_name, model in climbed(plan(of)) if rung_name == "other_model"] == []
+
+
+def test_a_replacement_is_asked_for_again_with_what_it_looks_for():
+    """The words for what is found in the plate go along, so that another seed can be drawn."""
+    found = {InputSlot.PLATE: UUID(int=9)}
+    shapes = {InputSlot.PLATE: InputShape("image/png", 1280, 720)}
+    of = base(
+        "us.stability.stable-image-search-replace-v1:0",
+        Kind.REPLACE,
+        inputs=found,
+        shapes=shapes,
+        search_prompt="the red car",
+    )
+    assert "new_seed" in [rung_name for rung_name, _ in climbed(plan(of))]

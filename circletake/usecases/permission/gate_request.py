@@ -86,6 +86,11 @@ class GateAsked:
     climbs_to: Sequence[ModelCard] = ()
 
     @property
+    def words(self) -> str | None:
+        """What may name somebody: what is to be made, and what is looked for in the plate."""
+        return "\n".join(filter(None, (self.request.prompt, self.request.search_prompt))) or None
+
+    @property
     def media(self) -> list[UUID]:
         return [file.id for file in self.plan.inputs.values()]
 
@@ -197,7 +202,7 @@ class _Gate:
             production_id=self.production.id,
             declared={who for each in requests for who in each.depicts},
             media_ids=media,
-            named=any(each.prompt for each in requests),
+            named=any(each.words for each in self.asked),
         )
 
         def depicts(place: int, asked: GateAsked) -> None:
@@ -206,7 +211,7 @@ class _Gate:
                 declared=asked.request.depicts,
                 consistency=asked.judged,
                 media_ids=asked.media,
-                prompt=asked.request.prompt,
+                prompt=asked.words,
             )
 
         await self.each(depicts)
