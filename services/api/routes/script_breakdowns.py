@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from circletake.domain.language.words import OPEN_STATES, LanguageTask, RequestState
+from circletake.domain.language.words import LanguageTask, RequestState
 from circletake.domain.people import Role
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.language import apply_breakdown, edit_breakdown, find_language, request_language
@@ -13,6 +13,7 @@ from circletake.usecases.language.text_policy import Asker
 from circletake.usecases.language.values import LanguageView
 from services.api.auth import Generator, Reader, person_with, seal_of
 from services.api.keys import Principal
+from services.api.language import ended_request
 from services.api.paging import next_cursor, position
 from services.api.problems import ALWAYS, declared
 from services.api.requests import (
@@ -25,7 +26,6 @@ from services.api.requests import (
     link_next,
     reply,
     require_match,
-    until,
 )
 from services.api.schemas.common import ExternalRef, Page
 from services.api.schemas.context import ImportReply
@@ -87,23 +87,13 @@ async def request(
     if not wait:
         return reply(accepted)
     request_id = UUID((accepted.location or "").rsplit("/", 1)[-1])
-    view = await _until_ended(desk, who, request_id, wait)
+    view = await ended_request(desk, who, TASK, request_id, wait)
     if view is None:
         return reply(accepted)
     response = _whole(view)
     response.headers["Location"] = accepted.location or ""
     response.headers["Preference-Applied"] = f"wait={int(wait)}"
     return response
-
-
-async def _until_ended(desk: Gateway, who: Principal, request_id: UUID, wait: float) -> LanguageView | None:
-    seal = await seal_of(desk, who)
-
-    async def ended() -> LanguageView | None:
-        view = await find_language.get_request(desk.database, seal, who.tenant_id, TASK, request_id)
-        return None if view.row.state in OPEN_STATES else view
-
-    return await until(desk.live, str(request_id), wait, ended)
 
 
 @router.get("")
@@ -139,7 +129,7 @@ async def get(script_breakdown_id: UUID, who: Reader, desk: Desk, wait: Wait) ->
     """Read one script breakdown; with `Prefer: wait=N`, once it has ended."""
     view = None
     if wait:
-        view = await _until_ended(desk, who, script_breakdown_id, wait)
+        view = await ended_request(desk, who, TASK, script_breakdown_id, wait)
     if view is None:
         seal = await seal_of(desk, who)
         view = await find_language.get_request(desk.database, seal, who.tenant_id, TASK, script_breakdown_id)

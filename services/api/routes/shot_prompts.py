@@ -5,16 +5,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from circletake.domain.language.words import OPEN_STATES, LanguageTask, RequestState
+from circletake.domain.language.words import LanguageTask, RequestState
 from circletake.usecases.idempotency import Answer
 from circletake.usecases.language import find_language, request_language
 from circletake.usecases.language.text_policy import Asker
 from circletake.usecases.language.values import LanguageView
 from services.api.auth import Generator, Reader, seal_of
-from services.api.keys import Principal
+from services.api.language import ended_request
 from services.api.paging import next_cursor, position
 from services.api.problems import ALWAYS, declared
-from services.api.requests import Claim, Cursor, PageSize, Wait, link_next, reply, until
+from services.api.requests import Claim, Cursor, PageSize, Wait, link_next, reply
 from services.api.schemas.common import ExternalRef, Page
 from services.api.schemas.language import ShotPromptBody, ShotPromptReply, ShotPromptSummary
 from services.api.wiring import Gateway, gateway
@@ -58,23 +58,13 @@ async def request(body: ShotPromptBody, who: Generator, desk: Desk, claim: Claim
     if not wait:
         return reply(accepted)
     request_id = UUID((accepted.location or "").rsplit("/", 1)[-1])
-    view = await _until_ended(desk, who, request_id, wait)
+    view = await ended_request(desk, who, TASK, request_id, wait)
     if view is None:
         return reply(accepted)
     response = Response(ShotPromptReply.of(view).body(), 200, media_type="application/json")
     response.headers["Location"] = accepted.location or ""
     response.headers["Preference-Applied"] = f"wait={int(wait)}"
     return response
-
-
-async def _until_ended(desk: Gateway, who: Principal, request_id: UUID, wait: float) -> LanguageView | None:
-    seal = await seal_of(desk, who)
-
-    async def ended() -> LanguageView | None:
-        view = await find_language.get_request(desk.database, seal, who.tenant_id, TASK, request_id)
-        return None if view.row.state in OPEN_STATES else view
-
-    return await until(desk.live, str(request_id), wait, ended)
 
 
 @router.get("")
@@ -112,7 +102,7 @@ async def get(shot_prompt_id: UUID, who: Reader, desk: Desk, wait: Wait) -> Shot
     """Read one proposed prompt; with `Prefer: wait=N`, once it has ended."""
     view = None
     if wait:
-        view = await _until_ended(desk, who, shot_prompt_id, wait)
+        view = await ended_request(desk, who, TASK, shot_prompt_id, wait)
     if view is None:
         seal = await seal_of(desk, who)
         view = await find_language.get_request(desk.database, seal, who.tenant_id, TASK, shot_prompt_id)

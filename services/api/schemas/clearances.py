@@ -14,7 +14,7 @@ from circletake.records.choice import ShotClearance
 from circletake.usecases.choice.clearances import ClearanceView
 from circletake.usecases.choice.reroute import Route, Routes
 from services.api.schemas.common import Body, Reply, Text
-from services.api.schemas.takes import ControlReply, Failure, Refusal
+from services.api.schemas.takes import ControlReply, Failure
 
 
 class ClearanceBody(Body):
@@ -125,17 +125,11 @@ class RouteList(Reply):
     @classmethod
     def of_routes(cls, found: Routes) -> "RouteList":
         take = found.take
-        refusal = Refusal(**take.refusal) if take.refusal else None
-        failure = (
-            Failure(code=take.failure_code, detail=take.failure_detail, refusal=refusal)
-            if take.failure_code
-            else None
-        )
         return cls(
             take_id=take.id,
             state=TakeState(take.state),
             model=found.model,
-            failure=failure,
+            failure=Failure.of(take),
             clearances=[ClearanceSummary.of_row(each) for each in found.clearances],
             data=[RouteReply.of_route(route) for route in found.routes],
         )

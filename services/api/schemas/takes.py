@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 from circletake.domain.controls import SEED_MAX, SEED_MIN
 from circletake.domain.kinds import InputSlot, Kind
 from circletake.domain.takes import TakeState
+from circletake.records.generations import Take
 from circletake.usecases.effective_take import TakeView, report_of
 from circletake.usecases.find_generations import ModelCall
 from circletake.usecases.finish_circled import FinishRequest
@@ -35,6 +36,14 @@ class Failure(Reply):
     code: str = Field(description="Stable")
     detail: str | None = None
     refusal: Refusal | None = Field(default=None, description="Of a filtered take")
+
+    @classmethod
+    def of(cls, take: Take) -> "Failure | None":
+        """Why a take ended without a result; None for one that didn't."""
+        if take.failure_code is None:
+            return None
+        refusal = Refusal(**take.refusal) if take.refusal else None
+        return cls(code=take.failure_code, detail=take.failure_detail, refusal=refusal)
 
 
 class ControlReply(Reply):
@@ -125,12 +134,6 @@ class TakeReply(Reply):
     @classmethod
     def of(cls, view: TakeView) -> "TakeReply":
         take = view.take
-        refusal = Refusal(**take.refusal) if take.refusal else None
-        failure = (
-            Failure(code=take.failure_code, detail=take.failure_detail, refusal=refusal)
-            if take.failure_code
-            else None
-        )
         return cls(
             id=take.id,
             generation_id=take.generation_id,
@@ -146,7 +149,7 @@ class TakeReply(Reply):
             cost_usd=take.cost_usd,
             unknown_usd=take.unknown_usd or Decimal(0),  # a row that is just being made has none yet
             estimate_usd=take.estimate_usd,
-            failure=failure,
+            failure=Failure.of(take),
             media_id=take.media_id,
             changed_fraction=take.changed_fraction,
             permission=take.permission,
